@@ -1,0 +1,14 @@
+// Every subcommand, in the order in which `weft help` shows them. Each file exports `command()`.
+
+import type { Command } from 'commander'
+
+export type CommandEntry = Readonly<{
+  name: string
+  /** One line for the help text. */
+  summary: string
+  load: () => Promise<{ command: () => Command }>
+}>
+
+export const commands: readonly CommandEntry[] = [
+  { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
+]

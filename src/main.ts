@@ -1,0 +1,28 @@
+// The command line: finds the subcommand by name and loads only that one's code.
+
+import { commands } from './commands/index.ts'
+
+/** Runs `weft <name> …`; answers the exit code to set when the command ended by itself. */
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(usage())
+    return name === undefined ? 2 : 0
+  }
+  const entry = commands.find(candidate => candidate.name === name)
+  if (entry === undefined) {
+    process.stderr.write(`weft: there is no command "${name}"\n\n${usage()}`)
+    return 2
+  }
+  const { command } = await entry.load()
+  await command().name(`weft ${entry.name}`).description(entry.summary).parseAsync(rest, { from: 'user' })
+  return Number(process.exitCode ?? 0)
+}
+
+function usage(): string {
+  const width = Math.max(...commands.map(entry => entry.name.length))
+  const lines = commands.map(entry => `  ${entry.name.padEnd(width)}  ${entry.summary}`)
+  return `Usage: weft <command> [options]\n\nCommands:\n${lines.join('\n')}\n\n"weft <command> --help" tells more.\n`
+}
+
+process.exitCode = await main(process.argv.slice(2))
