@@ -50,6 +50,8 @@ const WRAPPED: Readonly<Record<string, RegExp>> = {
   fastify: /^src\/(?:apiserver|ops)\//,
   'prom-client': /^src\/ops\//,
   pino: /^src\/ops\//,
+  '@peculiar/x509': /^src\/ops\/certificates\//,
+  'reflect-metadata': /^src\/ops\/certificates\//,
   commander: /^src\/commands\//,
 }
 
