@@ -10,5 +10,6 @@ export type CommandEntry = Readonly<{
 }>
 
 export const commands: readonly CommandEntry[] = [
+  { name: 'test', summary: 'run the type check and the tests', load: () => import('./test.ts') },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]
