@@ -1,0 +1,70 @@
+// Links: which to make, make again, adjust in place or take away.
+
+import { sameAddress } from '../../net/ip/address.ts'
+import type { DesiredLink, DesiredState } from './desired.ts'
+import type { ObservedLink, ObservedState } from './observed.ts'
+import { linkKey, type Step } from './step.ts'
+
+export function planLinks(desired: DesiredState, observed: ObservedState): readonly Step[] {
+  const byName = new Map(observed.links.map(link => [link.name, link]))
+  const steps: Step[] = []
+  for (const name of desired.ownLinkNames) {
+    const present = byName.get(name)
+    if (present !== undefined && !desired.links.some(link => link.name === name)) steps.push(removal(present, 'stray'))
+  }
+  for (const link of desired.links) steps.push(...planLink(link, byName))
+  return steps
+}
+
+function planLink(link: DesiredLink, byName: ReadonlyMap<string, ObservedLink>): readonly Step[] {
+  const present = byName.get(link.name)
+  const key = linkKey(link.name)
+  // A TUN device lives as long as its file descriptor: whoever holds that makes it.
+  if (present === undefined) return link.shape.kind === 'tun' ? [] : [{ action: { op: 'create-link', link }, reason: 'missing', key, peer: undefined }]
+  if (!sameShape(link, present, byName)) {
+    return [removal(present, 'differs'), { action: { op: 'create-link', link }, reason: 'differs', key, peer: undefined }]
+  }
+  const set = {
+    ...(present.mtu === link.mtu ? {} : { mtu: link.mtu }),
+    ...(link.mac === undefined || present.mac === link.mac ? {} : { mac: link.mac }),
+    ...(present.up ? {} : { up: true as const }),
+  }
+  return Object.keys(set).length === 0 ? [] : [{ action: { op: 'configure-link', link, set }, reason: 'differs', key, peer: undefined }]
+}
+
+const removal = (link: ObservedLink, reason: 'stray' | 'differs'): Step => ({
+  action: { op: 'remove-link', name: link.name, ifindex: link.ifindex },
+  reason,
+  key: linkKey(link.name),
+  peer: undefined,
+})
+
+/** True when every property that the kernel fixes at creation is as desired. */
+function sameShape(link: DesiredLink, present: ObservedLink, byName: ReadonlyMap<string, ObservedLink>): boolean {
+  const { shape } = link
+  switch (shape.kind) {
+    case 'vxlan': {
+      const { vxlan } = present
+      return (
+        vxlan !== undefined &&
+        vxlan.vni === shape.vni &&
+        vxlan.parentIfindex === byName.get(shape.parent)?.ifindex &&
+        vxlan.local !== undefined &&
+        sameAddress(vxlan.local, shape.local) &&
+        vxlan.port === shape.port &&
+        vxlan.learning === shape.learning &&
+        vxlan.gbp === shape.gbp &&
+        !vxlan.foreignOptions
+      )
+    }
+    case 'ipip': {
+      const { ipip } = present
+      return ipip !== undefined && ipip.remote === undefined && ipip.local !== undefined && sameAddress(ipip.local, shape.local)
+    }
+    case 'wireguard':
+    case 'tun':
+      return present.kind === shape.kind
+    default:
+      return shape satisfies never
+  }
+}

@@ -1,0 +1,118 @@
+// A kernel of plain arrays that takes the planner's steps, with the rules that matter to a planner: a link's removal
+// takes everything on it along, a route replaces the first of equal destination and metric, a MAC may
+// have several remotes.
+
+import { networkAddress, samePrefix } from '../../../../src/net/ip/prefix.ts'
+import { sameAddress } from '../../../../src/net/ip/address.ts'
+import { RTPROT_WEFT } from '../../../../src/agent/dataplane/routes-plan.ts'
+import type { DesiredLink } from '../../../../src/agent/dataplane/desired.ts'
+import type { ObservedAddress, ObservedFdbEntry, ObservedLink, ObservedNeighbour, ObservedRoute, ObservedState } from '../../../../src/agent/dataplane/observed.ts'
+import type { Step } from '../../../../src/agent/dataplane/step.ts'
+
+export class KernelModel {
+  links: ObservedLink[]
+  addresses: ObservedAddress[] = []
+  routes: ObservedRoute[] = []
+  neighbours: ObservedNeighbour[] = []
+  fdb: ObservedFdbEntry[] = []
+  sysctls = new Map<string, string>()
+  #nextIndex = 10
+
+  constructor(underlay: string) {
+    this.links = [{ ifindex: 2, name: underlay, kind: 'veth', up: true, mtu: 1500, mac: undefined, vxlan: undefined, ipip: undefined }]
+  }
+
+  observed(): ObservedState {
+    return { links: [...this.links], addresses: [...this.addresses], routes: [...this.routes], neighbours: [...this.neighbours], fdb: [...this.fdb], sysctls: new Map(this.sysctls) }
+  }
+
+  removeLink(ifindex: number): void {
+    const other = (thing: Readonly<{ ifindex: number }>): boolean => thing.ifindex !== ifindex
+    this.links = this.links.filter(other)
+    this.addresses = this.addresses.filter(other)
+    this.routes = this.routes.filter(other)
+    this.neighbours = this.neighbours.filter(other)
+    this.fdb = this.fdb.filter(other)
+  }
+
+  apply({ action }: Step): void {
+    switch (action.op) {
+      case 'remove-link': return this.removeLink(action.ifindex)
+      case 'create-link': return this.#create(action.link)
+      case 'configure-link':
+        this.links = this.links.map(link => link.name !== action.link.name ? link : { ...link, mtu: action.link.mtu, mac: action.link.mac, up: true })
+        return
+      case 'add-address':
+        this.addresses.push({ ifindex: this.#index(action.link), value: action.value, scope: 'global' })
+        return
+      case 'remove-address':
+        this.addresses = this.addresses.filter(({ ifindex, value }) => ifindex !== this.#index(action.link) || !sameAddress(value.address, action.value.address))
+        return
+      case 'set-sysctl':
+        this.sysctls.set(action.sysctl.name, action.sysctl.value)
+        return
+      case 'put-neighbour': {
+        const { link, address, mac } = action.neighbour
+        const ifindex = this.#index(link)
+        this.neighbours = [...this.neighbours.filter(other => other.ifindex !== ifindex || !sameAddress(other.address, address)), { ifindex, address, mac, permanent: true }]
+        return
+      }
+      case 'remove-neighbour':
+        this.neighbours = this.neighbours.filter(other => other.ifindex !== action.neighbour.ifindex || !sameAddress(other.address, action.neighbour.address))
+        return
+      case 'put-fdb': {
+        const { link, mac, destination } = action.entry
+        const ifindex = this.#index(link)
+        const first = this.fdb.findIndex(entry => entry.ifindex === ifindex && entry.mac === mac)
+        const put = { ifindex, mac, destination, permanent: true }
+        if (first === -1) this.fdb.push(put)
+        else this.fdb[first] = put
+        return
+      }
+      case 'remove-fdb': {
+        const { ifindex, mac, destination } = action.entry
+        this.fdb = this.fdb.filter(entry => entry.ifindex !== ifindex || entry.mac !== mac || !sameAddress(entry.destination!, destination!))
+        return
+      }
+      case 'put-route': {
+        const { destination, gateway, link, onlink, mtu } = action.route
+        const put: ObservedRoute = { destination, gateway, ifindex: this.#index(link), protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, plain: true }
+        const first = this.routes.findIndex(route => samePrefix(route.destination, destination) && route.metric === put.metric)
+        if (first === -1) this.routes.push(put)
+        else this.routes[first] = put
+        return
+      }
+      case 'remove-route': {
+        const at = this.routes.findIndex(route => samePrefix(route.destination, action.route.destination) && route.ifindex === action.route.ifindex && route.metric === action.route.metric && route.protocol === action.route.protocol)
+        if (at !== -1) this.routes.splice(at, 1)
+        return
+      }
+      default: return action satisfies never
+    }
+  }
+
+  #create(link: DesiredLink): void {
+    if (this.links.some(({ name }) => name === link.name)) throw new Error(`${link.name} exists`)
+    const { shape } = link
+    this.links.push({
+      ifindex: this.#nextIndex++, name: link.name, kind: shape.kind, up: true, mtu: link.mtu, mac: link.mac,
+      vxlan: shape.kind === 'vxlan' ? { vni: shape.vni, parentIfindex: this.#index(shape.parent), local: shape.local, port: shape.port, learning: shape.learning, gbp: shape.gbp, foreignOptions: false } : undefined,
+      ipip: shape.kind === 'ipip' ? { local: shape.local, remote: undefined } : undefined,
+    })
+  }
+
+  #index(name: string): number {
+    const link = this.links.find(candidate => candidate.name === name)
+    if (link === undefined) throw new Error(`no link ${name}`)
+    return link.ifindex
+  }
+}
+
+/** What the kernel uses for a subnet, as one comparable line: gateway, link, neighbour's MAC, remotes of the MAC. */
+export function pathTo(kernel: KernelModel, destination: ObservedRoute['destination']): string {
+  const route = kernel.routes.find(candidate => samePrefix(candidate.destination, destination))
+  if (route === undefined) return 'no route'
+  const mac = kernel.neighbours.find(neighbour => neighbour.ifindex === route.ifindex && sameAddress(neighbour.address, networkAddress(destination)))?.mac
+  const remotes = kernel.fdb.filter(entry => entry.mac === mac).map(entry => String(entry.destination?.bits))
+  return `${route.gateway?.bits} ${mac} ${remotes.join('+')}`
+}
