@@ -11,5 +11,6 @@ export type CommandEntry = Readonly<{
 
 export const commands: readonly CommandEntry[] = [
   { name: 'test', summary: 'run the type check and the tests', load: () => import('./test.ts') },
+  { name: 'run', summary: 'run a TypeScript file of this checkout', load: () => import('./run.ts') },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]
