@@ -1,0 +1,69 @@
+// Where a cluster keeps its files. Everything lies in one folder, so that removing it removes all.
+
+import { join } from 'node:path'
+import type { ClusterName } from './cluster-name.ts'
+
+/** Root-only; holds one folder per cluster. */
+export const CLUSTERS_FOLDER = '/var/lib/weft/clusters'
+
+export type ClusterPaths = Readonly<{
+  folder: string
+  /** The plan of the cluster, for `weft status` and `weft down`. */
+  plan: string
+  /** The administrator's kubeconfig: what the user hands to kubectl. */
+  kubeconfig: string
+  /** The process that watches over the daemons: its pid and start time. */
+  supervisor: string
+  /** What a detached `weft up` would have printed. */
+  log: string
+  pki: string
+  store: string
+  /** flannel's net-conf.json. */
+  netConfig: string
+  hosts: string
+}>
+
+export function clusterPaths(name: ClusterName): ClusterPaths {
+  const folder = join(CLUSTERS_FOLDER, name)
+  return {
+    folder,
+    plan: join(folder, 'cluster.json'),
+    kubeconfig: join(folder, 'kubeconfig'),
+    supervisor: join(folder, 'supervisor.json'),
+    log: join(folder, 'up.log'),
+    pki: join(folder, 'pki'),
+    store: join(folder, 'store'),
+    netConfig: join(folder, 'net-conf.json'),
+    hosts: join(folder, 'hosts'),
+  }
+}
+
+export type HostPaths = Readonly<{
+  folder: string
+  logs: string
+  kubeconfigs: string
+  cniConfig: string
+  cniBin: string
+  cniSocket: string
+  cniState: string
+  /** Of `weft node`: pods, their namespaces and logs. */
+  node: string
+  subnetEnv: string
+  xtablesLock: string
+}>
+
+export function hostPaths(cluster: ClusterPaths, host: string): HostPaths {
+  const folder = join(cluster.hosts, host)
+  return {
+    folder,
+    logs: join(folder, 'logs'),
+    kubeconfigs: join(folder, 'kubeconfigs'),
+    cniConfig: join(folder, 'cni', 'net.d'),
+    cniBin: join(folder, 'cni', 'bin'),
+    cniSocket: join(folder, 'cni', 'cni.sock'),
+    cniState: join(folder, 'cni', 'state'),
+    node: join(folder, 'node'),
+    subnetEnv: join(folder, 'subnet.env'),
+    xtablesLock: join(folder, 'xtables.lock'),
+  }
+}
