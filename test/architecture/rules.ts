@@ -53,6 +53,7 @@ const WRAPPED: Readonly<Record<string, RegExp>> = {
   '@peculiar/x509': /^src\/ops\/certificates\//,
   'reflect-metadata': /^src\/ops\/certificates\//,
   commander: /^src\/commands\//,
+  'fast-json-patch': /^src\/api\/patch\//,
 }
 
 const FORBIDDEN_FOLDER = /(?:^|\/)(?:utils?|common|helpers?|misc|types|lib)\//
