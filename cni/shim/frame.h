@@ -30,6 +30,7 @@ enum request_tag {
 	TAG_BAGGAGE = 13,
 	TAG_REMAINING_MS = 14,
 	TAG_STDIN_ERRNO = 15,
+	TAG_PROGRAM = 16,
 };
 
 enum reply_tag {

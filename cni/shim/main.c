@@ -161,7 +161,8 @@ static int print_reply(const struct reply *reply)
 	return (int)reply->exit_code;
 }
 
-static int run(char **environment)
+/* `program` is argv[0]: one binary may be linked under the names of the plugins it stands in for. */
+static int run(const char *program, char **environment)
 {
 	uint64_t start = now_ms();
 	const char *verb = variable(environment, "CNI_COMMAND");
@@ -178,7 +179,7 @@ static int run(char **environment)
 		row++;
 	uint64_t deadline = start + VERBS[row].budget_ms;
 
-	size_t size = STDIN_LIMIT + 4096u;
+	size_t size = STDIN_LIMIT + 4096u + text_length(program);
 	for (unsigned i = 0; i < VARIABLE_COUNT; i++)
 		size += text_length(variable(environment, VARIABLES[i].name)) + FRAME_FIELD_BYTES;
 	uint8_t *memory = map_memory(size);
@@ -198,6 +199,7 @@ static int run(char **environment)
 		identity(own_netns, own);
 		sys_close(own);
 	}
+	frame_field(&frame, TAG_PROGRAM, program, text_length(program));
 	frame_field(&frame, TAG_OWN_NETNS, own_netns, sizeof own_netns);
 	add_opened_netns(&frame, variable(environment, "CNI_NETNS"));
 	uint8_t *remaining = frame_reserve(&frame, TAG_REMAINING_MS, 4);
@@ -226,15 +228,13 @@ static int run(char **environment)
 #ifdef HOSTED
 int main(int count, char **arguments, char **environment)
 {
-	(void)count;
-	(void)arguments;
-	return run(environment);
+	return run(count > 0 ? arguments[0] : "", environment);
 }
 #else
 /* The kernel leaves argc, argv, 0, envp, 0 on the stack (System V ABI, "Process Initialization"). */
 __attribute__((noreturn, used)) void start_with_stack(long *stack)
 {
-	int exit_code = run((char **)(stack + 1 + stack[0] + 1));
+	int exit_code = run(stack[0] > 0 ? (const char *)stack[1] : "", (char **)(stack + 1 + stack[0] + 1));
 	for (;;)
 		sys6(__NR_exit_group, exit_code, 0, 0, 0, 0, 0);
 }

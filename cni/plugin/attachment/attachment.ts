@@ -1,0 +1,49 @@
+// An attachment: one interface of one container, and everything on this host that exists for its sake.
+
+import type { Address } from '../../../src/net/ip/address.ts'
+import type { Port, Protocol } from '../../../src/net/ip/port.ts'
+import type { AttachmentId } from './names.ts'
+
+/**
+ * What Weft does for the attachment. A chain may call us more than once for the same interface, under several names:
+ * "interface" made the link; "addresses" only handed out addresses to another plugin; "ports" and "bandwidth" came behind one.
+ */
+export type Role = 'interface' | 'addresses' | 'ports' | 'bandwidth'
+
+/** reserved: before the first change in the kernel. active: answered, or about to be. deleting: being taken down. */
+export type AttachmentState = 'reserved' | 'active' | 'deleting'
+
+export type HeldAddress = Readonly<{ set: number; address: Address; prefixLength: number; gateway: Address | undefined }>
+
+export type PortClaim = Readonly<{
+  protocol: Protocol
+  hostPort: Port
+  hostIp: Address | undefined
+  /** Whom it reaches. */
+  target: Address
+  containerPort: Port
+  snat: boolean
+  masqueradeAll: boolean
+}>
+
+export type AddressStorage =
+  | Readonly<{ kind: 'own'; pool: string }>
+  | Readonly<{ kind: 'host-local'; folder: string }>
+
+export type Attachment = AttachmentId & Readonly<{
+  role: Role
+  network: string
+  state: AttachmentState
+  /** CLOCK_MONOTONIC when the ADD began: a queued deletion from before then is about an earlier life. */
+  startedNs: bigint
+  /** Inode of the pod's namespace; 0 when there is none to know. */
+  netnsInode: bigint
+  link: Readonly<{ host: string; bridge: string }> | undefined
+  addresses: readonly HeldAddress[]
+  storage: AddressStorage
+  masquerade: boolean
+  ports: readonly PortClaim[]
+  ifb: string | undefined
+}>
+
+export const attachmentKey = ({ role, containerId, ifname }: Pick<Attachment, 'role' | 'containerId' | 'ifname'>): string => `${role}/${containerId}/${ifname}`
