@@ -23,6 +23,9 @@ export function parseClusterName(text: string, field: string): ClusterName {
   return text as ClusterName
 }
 
+/** Stands in the environment of every daemon, and so of everything that a daemon starts. */
+export const CLUSTER_VARIABLE = 'WEFT_CLUSTER'
+
 /** The link in the machine's own namespace that leads to the cluster's underlay. */
 export const uplinkName = (cluster: ClusterName): string => `${UPLINK_MARK}${cluster}`
 
@@ -31,6 +34,11 @@ export const underlayNamespace = (cluster: ClusterName): string => `${NAMESPACE_
 
 /** The namespace that is the host `host`. */
 export const hostNamespace = (cluster: ClusterName, host: string): string => `${NAMESPACE_MARK}${cluster}.${host}`
+
+/** Where `ip netns` keeps named namespaces. */
+export const NAMED_NETNS_FOLDER = '/run/netns'
+
+export const netnsPath = (namespace: string): string => `${NAMED_NETNS_FOLDER}/${namespace}`
 
 /** The cluster that a named network namespace belongs to; undefined for a namespace that is not ours. */
 export function clusterOfNamespace(namespace: string): ClusterName | undefined {

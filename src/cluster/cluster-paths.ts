@@ -17,6 +17,7 @@ export type ClusterPaths = Readonly<{
   /** What a detached `weft up` would have printed. */
   log: string
   pki: string
+  controllerManagerKubeconfig: string
   store: string
   /** flannel's net-conf.json. */
   netConfig: string
@@ -32,16 +33,37 @@ export function clusterPaths(name: ClusterName): ClusterPaths {
     supervisor: join(folder, 'supervisor.json'),
     log: join(folder, 'up.log'),
     pki: join(folder, 'pki'),
+    controllerManagerKubeconfig: join(folder, 'pki', 'controller-manager.kubeconfig'),
     store: join(folder, 'store'),
     netConfig: join(folder, 'net-conf.json'),
     hosts: join(folder, 'hosts'),
   }
 }
 
+export type PkiPaths = Readonly<{
+  authority: string
+  serverCertificate: string
+  serverKey: string
+  tokenSigningKey: string
+  tokenKey: string
+}>
+
+export const pkiPaths = (cluster: ClusterPaths): PkiPaths => ({
+  authority: join(cluster.pki, 'ca.crt'),
+  serverCertificate: join(cluster.pki, 'apiserver.crt'),
+  serverKey: join(cluster.pki, 'apiserver.key'),
+  tokenSigningKey: join(cluster.pki, 'sa.key'),
+  tokenKey: join(cluster.pki, 'sa.pub'),
+})
+
 export type HostPaths = Readonly<{
   folder: string
   logs: string
+  /** Folder of the three below. */
   kubeconfigs: string
+  agentKubeconfig: string
+  proxyKubeconfig: string
+  nodeKubeconfig: string
   cniConfig: string
   cniBin: string
   cniSocket: string
@@ -58,6 +80,9 @@ export function hostPaths(cluster: ClusterPaths, host: string): HostPaths {
     folder,
     logs: join(folder, 'logs'),
     kubeconfigs: join(folder, 'kubeconfigs'),
+    agentKubeconfig: join(folder, 'kubeconfigs', 'agent'),
+    proxyKubeconfig: join(folder, 'kubeconfigs', 'proxy'),
+    nodeKubeconfig: join(folder, 'kubeconfigs', 'node'),
     cniConfig: join(folder, 'cni', 'net.d'),
     cniBin: join(folder, 'cni', 'bin'),
     cniSocket: join(folder, 'cni', 'cni.sock'),

@@ -3,14 +3,16 @@
 import { formatAddress, type Address } from '../net/ip/address.ts'
 import { addressAt, formatPrefix, parsePrefix, prefixSize, type Prefix } from '../net/ip/prefix.ts'
 import { InputError, WeftError } from '../ops/errors.ts'
-import { hostNamespace, underlayNamespace, uplinkName, type ClusterName } from './cluster-name.ts'
+import { hostNamespace, netnsPath, underlayNamespace, uplinkName, type ClusterName } from './cluster-name.ts'
 import { parseClusterOptions, type ClusterOptions } from './cluster-options.ts'
 import type { ClusterPrefixes } from './prefix-plan.ts'
 
 export type HostPlan = Readonly<{
   /** Name of the Node object. */
   name: string
+  /** Name and path of the network namespace. */
   namespace: string
+  netns: string
   /** On the underlay. */
   address: Address
 }>
@@ -23,6 +25,7 @@ export type ClusterPlan = Readonly<{
   serviceCidr: Prefix
   underlay: Readonly<{
     namespace: string
+    netns: string
     prefix: Prefix
     /** The link in the machine's own namespace, and its address. */
     uplink: string
@@ -43,8 +46,8 @@ export function planCluster(options: ClusterOptions, prefixes: ClusterPrefixes):
   const { name } = options
   const host = (index: number): HostPlan => {
     const hostName = `host-${index + 1}`
-    const address = addressAt(prefixes.underlay, FIRST_HOST_INDEX + BigInt(index))
-    return { name: hostName, namespace: hostNamespace(name, hostName), address }
+    const namespace = hostNamespace(name, hostName)
+    return { name: hostName, namespace, netns: netnsPath(namespace), address: addressAt(prefixes.underlay, FIRST_HOST_INDEX + BigInt(index)) }
   }
   return {
     name,
@@ -54,6 +57,7 @@ export function planCluster(options: ClusterOptions, prefixes: ClusterPrefixes):
     serviceCidr: prefixes.serviceCidr,
     underlay: {
       namespace: underlayNamespace(name),
+      netns: netnsPath(underlayNamespace(name)),
       prefix: prefixes.underlay,
       uplink: uplinkName(name),
       uplinkAddress: addressAt(prefixes.underlay, 1n),
