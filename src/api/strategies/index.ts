@@ -2,8 +2,11 @@
 
 import type { ApiResource } from '../registry/resource.ts'
 import { genericStrategy, type Strategy } from '../registry/strategy.ts'
+import { serviceStrategy } from './service/strategy.ts'
 
-const STRATEGIES: Readonly<Record<string, (base: Strategy) => Strategy>> = {}
+const STRATEGIES: Readonly<Record<string, (base: Strategy) => Strategy>> = {
+  '/services': serviceStrategy,
+}
 
 /** The strategy of a built-in resource. */
 export function strategyOf(resource: ApiResource): Strategy {
