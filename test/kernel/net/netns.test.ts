@@ -1,0 +1,70 @@
+// Namespaces: made, recognised, entered for a moment, removed.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import { netnsIdentity, ownNetnsIdentity, sameNetns } from '../../../src/net/netns/identity.ts'
+import { inNetns } from '../../../src/net/netns/in-netns.ts'
+import { createNetns, isNetnsPath, removeNetns } from '../../../src/net/netns/named-netns.ts'
+import { readSysctl, writeSysctls } from '../../../src/net/sysctl/sysctl.ts'
+
+let counter = 0
+
+function fresh(t: ExecutionContext): string {
+  const path = `/run/netns/weft-netns-${process.pid}-${counter++}`
+  t.teardown(() => removeNetns(path))
+  return path
+}
+
+test('a namespace is made at a path, has an identity of its own, and removing it twice is success', t => {
+  const path = fresh(t)
+  const identity = createNetns(path)
+  t.true(isNetnsPath(path))
+  t.true(sameNetns(identity, netnsIdentity(path)))
+  t.false(sameNetns(identity, ownNetnsIdentity()))
+  removeNetns(path)
+  removeNetns(path)
+  t.false(existsSync(path))
+})
+
+test('a path that is taken is refused and left alone', t => {
+  const path = fresh(t)
+  const identity = createNetns(path)
+  t.throws(() => createNetns(path), { code: 'NETNS_EXISTS' })
+  t.true(sameNetns(identity, netnsIdentity(path)))
+})
+
+test('work runs inside and the thread is back afterwards, also when the work throws', t => {
+  const path = fresh(t)
+  const inside = createNetns(path)
+  const home = ownNetnsIdentity()
+  const fd = openSync(path, 'r')
+  t.teardown(() => closeSync(fd))
+  for (const reference of [path, fd]) t.true(sameNetns(inNetns(reference, ownNetnsIdentity), inside))
+  t.throws(() => inNetns(path, () => { throw new Error('no') }), { message: 'no' })
+  t.true(sameNetns(ownNetnsIdentity(), home))
+})
+
+test('asynchronous work is refused: it would run outside', t => {
+  const path = fresh(t)
+  createNetns(path)
+  t.throws(() => inNetns(path, async () => {}), { code: 'NETNS_WORK_ASYNC' })
+})
+
+test('a file that is no namespace is refused by name', t => {
+  t.throws(() => netnsIdentity('/proc/self/status'), { message: /"\/proc\/self\/status": is not a namespace file/ })
+  t.false(isNetnsPath('/proc/self/status'))
+  t.false(isNetnsPath('/run/netns/there-is-no-such-thing'))
+})
+
+test('settings are read and written inside, and the own namespace keeps its own', t => {
+  const path = fresh(t)
+  createNetns(path)
+  const before = readFileSync('/proc/sys/net/ipv4/conf/lo/forwarding', 'utf8')
+  const other = before.trim() === '1' ? '0' : '1'
+  writeSysctls({ 'net/ipv4/conf/lo/forwarding': other }, { netns: path })
+  t.is(readSysctl('net/ipv4/conf/lo/forwarding', { netns: path }), other)
+  t.is(readFileSync('/proc/sys/net/ipv4/conf/lo/forwarding', 'utf8'), before)
+  t.is(readSysctl('net/ipv4/conf/there-is-none/forwarding', { netns: path }), undefined)
+  t.throws(() => writeSysctls({ 'net/ipv4/ip_forward': 'perhaps' }, { netns: path }), { code: 'SYSCTL_FAILED', message: /net\/ipv4\/ip_forward to perhaps/ })
+})
