@@ -10,6 +10,7 @@ export type CommandEntry = Readonly<{
 }>
 
 export const commands: readonly CommandEntry[] = [
+  { name: 'apiserver', summary: 'store and serve the cluster\'s objects, as kube-apiserver does', load: () => import('./apiserver.ts') },
   { name: 'echo', summary: 'answer over HTTP, TCP and UDP which pod and host this is', load: () => import('./echo.ts') },
   { name: 'test', summary: 'run the type check and the tests', load: () => import('./test.ts') },
   { name: 'run', summary: 'run a TypeScript file of this checkout', load: () => import('./run.ts') },

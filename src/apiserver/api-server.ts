@@ -1,0 +1,107 @@
+// The API server: its parts, put together. Opening it returns when it serves.
+
+import type { Store } from '../store/store.ts'
+import type { Clock } from '../ops/clock.ts'
+import type { Logger } from '../ops/log.ts'
+import { formatHostPort } from '../net/ip/port.ts'
+import { ClientCertificates } from './authentication/client-certificate.ts'
+import { RbacAuthorizer } from './authorization/rbac.ts'
+import { Catalog } from './catalog.ts'
+import { Dispatcher } from './dispatch.ts'
+import type { Exchange } from './http/exchange.ts'
+import { Listener } from './http/listener.ts'
+import { InternalClient } from './internal-client.ts'
+import { ObjectStore } from './objects/object-store.ts'
+import { Discovery } from './paths/discovery.ts'
+import { serveHealth, type HealthCheck } from './paths/health.ts'
+import { versionInfo } from './paths/version.ts'
+import { ensureDefaults, ensureNamespaces } from './system/bootstrap.ts'
+import { Admission } from './verbs/admission.ts'
+import type { Serving } from './verbs/call.ts'
+import { Mirror } from './watch/mirror.ts'
+import { WatchHub } from './watch/hub.ts'
+
+export type ApiServerOptions = Readonly<{
+  store: Store
+  /** In front of every key of the store: "/registry". */
+  keyRoot: string
+  bindAddress: string
+  securePort: number
+  advertiseAddress: string
+  certificatePem: string
+  privateKeyPem: string
+  clientCaPem: string | undefined
+  clock: Clock
+  log: Logger
+}>
+
+/** Requests still running get this long when the server stops. */
+const DRAIN_MS = 5_000
+
+export class ApiServer implements AsyncDisposable {
+  readonly port: number
+  readonly #undo: AsyncDisposableStack
+
+  static async open(options: ApiServerOptions): Promise<ApiServer> {
+    const { store, clock, log } = options
+    await using undo = new AsyncDisposableStack()
+    const stop = new AbortController()
+    const { signal } = stop
+    const catalog = new Catalog()
+    const objects = new ObjectStore(store, options.keyRoot)
+    const hub = new WatchHub({ store, prefix: `${options.keyRoot}/` })
+    const following = hub.run({ clock, log, signal })
+    undo.defer(async () => { stop.abort(new DOMException('the server stops', 'AbortError')); await following })
+
+    const serving: Serving = { objects, hub, clock, log, namespaces: catalog.builtin('', 'namespaces'), admission: new Admission({}) }
+    const client = new InternalClient(serving, catalog)
+    await ensureNamespaces(client, catalog, signal)
+    await ensureDefaults(client, catalog, signal)
+
+    const mirror = async (plural: string): Promise<Mirror> =>
+      undo.use(await Mirror.open({ objects, hub, resource: catalog.builtin('rbac.authorization.k8s.io', plural), signal }))
+    const authorizer = new RbacAuthorizer({
+      roles: await mirror('roles'), roleBindings: await mirror('rolebindings'),
+      clusterRoles: await mirror('clusterroles'), clusterRoleBindings: await mirror('clusterrolebindings'),
+    })
+    const checks: HealthCheck[] = [
+      { name: 'ping', endpoints: ['healthz', 'livez', 'readyz'], problem: () => undefined },
+      { name: 'log', endpoints: ['healthz', 'livez', 'readyz'], problem: () => undefined },
+      { name: 'etcd', endpoints: ['healthz', 'livez', 'readyz'], problem: async () => { await store.revision({ signal }); return undefined } },
+      { name: 'shutdown', endpoints: ['readyz'], problem: () => (signal.aborted ? 'the server stops' : undefined) },
+    ]
+    const version = versionInfo()
+    const discovery = new Discovery({ catalog, serverAddress: formatHostPort(options.advertiseAddress, options.securePort) })
+    const servePath = async (exchange: Exchange, path: string): Promise<boolean> => {
+      if (path === '/version') {
+        exchange.sendJson(200, version)
+        return true
+      }
+      return discovery.serve(exchange, path) || await serveHealth(exchange, path, checks)
+    }
+    const dispatcher = new Dispatcher({
+      serving, catalog, authenticators: [new ClientCertificates(clock)], authorizer, subresources: {}, virtual: {}, servePath,
+    })
+    const listener = undo.use(await Listener.open({
+      bindAddress: options.bindAddress, port: options.securePort, certificatePem: options.certificatePem, privateKeyPem: options.privateKeyPem,
+      clientCaPem: options.clientCaPem, handle: (request, response) => void dispatcher.handle(request, response),
+    }))
+    undo.defer(async () => {
+      listener.stopAccepting()
+      const watches = [...dispatcher.inFlight]
+      for (const exchange of watches) exchange.abort(new DOMException('the server stops', 'AbortError'))
+      const deadline = clock.monotonicMs() + DRAIN_MS
+      while (dispatcher.inFlight.size > 0 && clock.monotonicMs() < deadline) await clock.sleep(10, { signal: new AbortController().signal })
+    })
+    return new ApiServer(listener.port, undo.move())
+  }
+
+  private constructor(port: number, undo: AsyncDisposableStack) {
+    this.port = port
+    this.#undo = undo
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#undo.disposeAsync()
+  }
+}

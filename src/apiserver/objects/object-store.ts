@@ -1,0 +1,117 @@
+// Objects over the store: keys, revisions and compare-and-set. Knows resources, not verbs and not HTTP.
+
+import type { ApiObject } from '../../api/object.ts'
+import { storageKey, storagePrefix, type ApiResource } from '../../api/registry/resource.ts'
+import { serverTimeout } from '../../api/status/status.ts'
+import { prefixEnd, type Change, type Compare, type Entry, type RangeResult, type Store } from '../../store/store.ts'
+import { decodeValue, encodeValue, type StoredObject } from './stored-object.ts'
+
+/** Further conditions and changes that belong to one write, such as the IPAddress of a Service's cluster IP. */
+export type WriteParts = Readonly<{ compares: readonly Compare[]; changes: readonly Change[] }>
+
+export const NO_PARTS: WriteParts = { compares: [], changes: [] }
+
+/** What to do with an object that was read: `delete` removes it, showing `object` as its last state. */
+export type UpdatePlan =
+  | Readonly<{ kind: 'put'; object: ApiObject; parts?: WriteParts; ttlSeconds?: number }>
+  | Readonly<{ kind: 'delete'; object: ApiObject; parts?: WriteParts }>
+  | Readonly<{ kind: 'unchanged' }>
+
+export type UpdateOutcome = Readonly<{ kind: UpdatePlan['kind']; object: ApiObject }>
+
+export type InsertOutcome =
+  | Readonly<{ kind: 'inserted'; object: ApiObject }>
+  | Readonly<{ kind: 'exists'; existing: ApiObject }>
+  /** One of the parts' compares failed: what they rested on has changed. */
+  | Readonly<{ kind: 'parts-conflict' }>
+
+/** Lost races after which a write gives up with 500 ServerTimeout (the client may try again). */
+const MAX_TRIES = 50
+
+type Options = Readonly<{ signal: AbortSignal }>
+type ObjectName = Readonly<{ namespace: string; name: string }>
+
+export class ObjectStore {
+  readonly store: Store
+  /** In front of every key: "/registry". */
+  readonly #root: string
+
+  constructor(store: Store, root: string) {
+    this.store = store
+    this.#root = root
+  }
+
+  key(resource: ApiResource, { namespace, name }: ObjectName): string {
+    return `${this.#root}${storageKey(resource, namespace, name)}`
+  }
+
+  /** The prefix of all keys of a resource, or of those in one namespace ("" = all). */
+  prefix(resource: ApiResource, namespace: string): string {
+    return `${this.#root}${storagePrefix(resource, namespace)}`
+  }
+
+  async read(resource: ApiResource, name: ObjectName, options: Options): Promise<StoredObject | undefined> {
+    const entry = await this.readEntry(resource, name, options)
+    return entry === undefined ? undefined : { object: decodeValue(entry), entry }
+  }
+
+  async readEntry(resource: ApiResource, name: ObjectName, options: Options): Promise<Entry | undefined> {
+    return this.store.get(this.key(resource, name), options)
+  }
+
+  /** One page of a collection in key order; `afterKey` is the last key of the page before. */
+  async page(
+    resource: ApiResource, namespace: string, query: Readonly<{ afterKey?: string; limit: number; revision?: number }>, options: Options,
+  ): Promise<RangeResult> {
+    const prefix = this.prefix(resource, namespace)
+    return this.store.range({
+      start: query.afterKey === undefined ? prefix : `${query.afterKey}\0`, end: prefixEnd(prefix), limit: query.limit,
+      ...(query.revision === undefined ? {} : { revision: query.revision }),
+    }, options)
+  }
+
+  /** Stores a new object; its metadata gets the resourceVersion. */
+  async insert(resource: ApiResource, object: ApiObject, extra: Readonly<{ parts: WriteParts; ttlSeconds?: number }>, options: Options): Promise<InsertOutcome> {
+    const key = this.key(resource, nameOf(object))
+    const put: Change = { kind: 'put', key, value: encodeValue(resource, object), ...(extra.ttlSeconds === undefined ? {} : { ttlSeconds: extra.ttlSeconds }) }
+    const result = await this.store.commit({
+      compares: [{ key, modRevision: 0 }, ...extra.parts.compares], changes: [put, ...extra.parts.changes],
+    }, options)
+    if (!result.ok) {
+      const existing = result.current[0]
+      return existing === undefined ? { kind: 'parts-conflict' } : { kind: 'exists', existing: decodeValue(existing) }
+    }
+    return { kind: 'inserted', object: withRevision(object, result.revision) }
+  }
+
+  /**
+   * Reads, lets `plan` decide, writes if nothing changed in between; otherwise again with the newer state.
+   * `plan` throws to refuse, for one when the client stated another resourceVersion. Undefined: there is no such object.
+   */
+  async update(
+    resource: ApiResource, name: ObjectName, plan: (old: ApiObject, entry: Entry) => Promise<UpdatePlan> | UpdatePlan, options: Options,
+  ): Promise<UpdateOutcome | undefined> {
+    const key = this.key(resource, name)
+    let entry = await this.store.get(key, options)
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      if (entry === undefined) return undefined
+      const old = decodeValue(entry)
+      const planned = await plan(old, entry)
+      if (planned.kind === 'unchanged') return { kind: 'unchanged', object: old }
+      const parts = planned.parts ?? NO_PARTS
+      const change: Change = planned.kind === 'delete' ? { kind: 'delete', key }
+        : { kind: 'put', key, value: encodeValue(resource, planned.object), ...(planned.ttlSeconds === undefined ? {} : { ttlSeconds: planned.ttlSeconds }) }
+      const result = await this.store.commit({
+        compares: [{ key, modRevision: entry.modRevision }, ...parts.compares], changes: [change, ...parts.changes],
+      }, options)
+      if (result.ok) return { kind: planned.kind, object: withRevision(planned.object, result.revision) }
+      entry = result.current[0]
+    }
+    throw serverTimeout(resource, 'update', 1)
+  }
+}
+
+export const nameOf = (object: ApiObject): ObjectName => ({ namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' })
+
+const withRevision = (object: ApiObject, revision: number): ApiObject =>
+  ({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })

@@ -1,0 +1,66 @@
+// POST to a collection, and every other way in which an object comes into being (PUT and apply of a missing one).
+
+import { NAME_TRIES } from '../../api/metadata/generate-name.ts'
+import { cloneJson, type ApiObject, type Draft } from '../../api/object.ts'
+import { beginCreate, finishCreate } from '../../api/registry/write.ts'
+import { alreadyExists, nameExhausted, serverTimeout } from '../../api/status/status.ts'
+import { sendValue } from '../http/send.ts'
+import { decodeObject } from '../http/decode-body.ts'
+import { joinParts } from './admission.ts'
+import { writeContext, type Call } from './call.ts'
+import { guardNamespace } from './namespace-guard.ts'
+import { renderObject, renderingOf } from './render.ts'
+import { parseWriteOptions, type WriteOptions } from './write-options.ts'
+
+/** Races lost against namespace or allocation changes before the create gives up. */
+const MAX_TRIES = 20
+
+export async function create(call: Call): Promise<void> {
+  const { exchange, resource, strategy, negotiated, serving } = call
+  const options = parseWriteOptions(exchange.query, exchange.headers)
+  const rendering = renderingOf(negotiated, exchange.query)
+  const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource)
+  const object = await createObject(call, body, options)
+  sendValue(exchange, 201, negotiated.format, renderObject(object, strategy, rendering, serving.clock.now()))
+}
+
+/** Runs a body through defaults, allocation and validation into the store. Answers the stored object. */
+export async function createObject(call: Call, body: Draft, options: WriteOptions): Promise<ApiObject> {
+  const { serving, exchange, request, resource, strategy } = call
+  const { signal } = exchange
+  const generated = (body.metadata.name ?? '') === '' && request.name === '' && (body.metadata.generateName ?? '') !== ''
+  let names = 0
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const draft = cloneJson(body)
+    const context = writeContext({ serving, user: exchange.user })
+    beginCreate({ resource, strategy }, draft, request, context)
+    const guard = await guardNamespace(serving.objects, serving.namespaces, { resource, object: draft }, signal)
+    const admitted = await serving.admission.create(resource, draft, {
+      ...context, dryRun: options.dryRun, subresource: '', signal, warn: text => exchange.warn(text),
+    })
+    for (const warning of finishCreate({ resource, strategy }, draft)) exchange.warn(warning)
+    if (options.dryRun) {
+      const existing = await serving.objects.read(resource, { namespace: draft.metadata.namespace ?? '', name: draft.metadata.name! }, { signal })
+      if (existing !== undefined) throw existsError(call, existing.object)
+      return draft
+    }
+    const outcome = await serving.objects.insert(resource, draft, { parts: joinParts(guard, admitted), ...ttlOf(call) }, { signal })
+    if (outcome.kind === 'inserted') return outcome.object
+    if (outcome.kind === 'exists') {
+      names += 1
+      if (!generated) throw existsError(call, outcome.existing)
+      if (names === NAME_TRIES) throw nameExhausted(resource, draft.metadata.name!)
+    }
+  }
+  throw serverTimeout(resource, 'create', 1)
+}
+
+function existsError({ resource }: Call, existing: ApiObject): Error {
+  return alreadyExists(resource, existing.metadata.name!, existing.metadata.deletionTimestamp === undefined ? '' : 'object is being deleted: ')
+}
+
+/** Events go by themselves after an hour (kube-apiserver's --event-ttl). */
+export const EVENT_TTL_SECONDS = 3600
+
+export const ttlOf = ({ resource }: Pick<Call, 'resource'>): { ttlSeconds?: number } =>
+  resource.storage.prefix === '/events/' ? { ttlSeconds: EVENT_TTL_SECONDS } : {}

@@ -1,0 +1,80 @@
+// PATCH: the three patch types that change an existing object.
+
+import { parse as parseYaml } from 'yaml'
+import type { ApiObject, Draft, JsonObject } from '../../api/object.ts'
+import { applyJsonPatch } from '../../api/patch/json-patch.ts'
+import { applyMergePatch } from '../../api/patch/merge-patch.ts'
+import { mergeRulesOf } from '../../api/patch/merge-strategy.ts'
+import { applyStrategicMerge } from '../../api/patch/strategic-merge.ts'
+import { forbidden } from '../../api/status/field-error.ts'
+import { badRequest, invalidObject, notFoundObject, unsupportedMediaType } from '../../api/status/status.ts'
+import { asObject, mediaType } from '../http/decode-body.ts'
+import { sendValue } from '../http/send.ts'
+import type { Call } from './call.ts'
+import { renderObject, renderingOf } from './render.ts'
+import { updateObject } from './update.ts'
+import { parseWriteOptions } from './write-options.ts'
+
+export const PATCH_TYPES = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+} as const
+
+export async function patch(call: Call): Promise<void> {
+  const { exchange, request, resource, strategy, negotiated, serving } = call
+  const options = parseWriteOptions(exchange.query, exchange.headers, 'PatchOptions')
+  const rendering = renderingOf(negotiated, exchange.query)
+  const type = mediaType(exchange.headers['content-type'])
+  const body = await exchange.readBody()
+  if (options.force !== undefined) {
+    throw invalidObject({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [forbidden('force', 'may not be specified for non-apply patch')])
+  }
+  const change = parsePatch(call, type, body)
+  const outcome = await updateObject(call, options, old => patched(call, old, change))
+  if (outcome === undefined) throw notFoundObject(resource, request.name)
+  sendValue(exchange, 200, negotiated.format, renderObject(outcome.object, strategy, rendering, serving.clock.now()))
+}
+
+/** Applies the change to a copy of what is stored. A resourceVersion that the patch sets is a precondition; one it leaves alone is none. */
+function patched({ resource }: Call, old: ApiObject, change: (target: JsonObject) => JsonObject): Draft {
+  const before = old.metadata.resourceVersion
+  const result = asObject(change(old as unknown as JsonObject), resource)
+  if (result.metadata.resourceVersion === before) delete result.metadata.resourceVersion
+  return result
+}
+
+function parsePatch({ resource }: Call, type: string, body: Buffer): (target: JsonObject) => JsonObject {
+  switch (type) {
+    case PATCH_TYPES.json: {
+      const operations = parseJson(body)
+      return target => applyJsonPatch(target, operations)
+    }
+    case PATCH_TYPES.merge: {
+      const value = parseJson(body)
+      return target => applyMergePatch(target, value)
+    }
+    case PATCH_TYPES.strategic: {
+      if (resource.custom) throw unsupportedMediaType([PATCH_TYPES.json, PATCH_TYPES.merge, PATCH_TYPES.apply])
+      const value = parseJson(body)
+      const rules = mergeRulesOf(resource.group, resource.kind)
+      return target => applyStrategicMerge(target, value, rules)
+    }
+    default: throw unsupportedMediaType(Object.values(PATCH_TYPES))
+  }
+}
+
+/** Patches are JSON; kubectl may send YAML, of which JSON is a part. */
+function parseJson(body: Buffer): unknown {
+  const text = body.toString()
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    try {
+      return parseYaml(text, { version: '1.1', maxAliasCount: 100 }) as unknown
+    } catch {
+      throw badRequest(`error decoding patch: ${(cause as Error).message}`)
+    }
+  }
+}

@@ -1,0 +1,73 @@
+// PUT of an object or of one of its sub-resources that hold the same object (status, approval, resize, …).
+
+import { cloneJson, type ApiObject, type Draft } from '../../api/object.ts'
+import { beginUpdate, finishUpdate, isUnchanged, missingResourceVersion } from '../../api/registry/write.ts'
+import { conflict, notFoundObject, staleObject } from '../../api/status/status.ts'
+import { decodeObject } from '../http/decode-body.ts'
+import { sendValue } from '../http/send.ts'
+import type { UpdateOutcome, UpdatePlan } from '../objects/object-store.ts'
+import { writeContext, type Call } from './call.ts'
+import { createObject, ttlOf } from './create.ts'
+import { renderObject, renderingOf } from './render.ts'
+import { parseWriteOptions, type WriteOptions } from './write-options.ts'
+
+export async function update(call: Call): Promise<void> {
+  const { exchange, request, resource, strategy, negotiated, serving } = call
+  const options = parseWriteOptions(exchange.query, exchange.headers, 'UpdateOptions')
+  const rendering = renderingOf(negotiated, exchange.query)
+  const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource)
+  if (strategy.requiresResourceVersion && (body.metadata.resourceVersion ?? '') === '' && request.subresource === '') throw missingResourceVersion(resource, request.name)
+  const outcome = await updateObject(call, options, () => cloneJson(body))
+  if (outcome === undefined) {
+    if (!strategy.createsOnUpdate || request.subresource !== '') throw notFoundObject(resource, request.name)
+    if ((body.metadata.resourceVersion ?? '') !== '') throw staleObject(resource, request.name)
+    const created = await createObject(call, body, options)
+    return sendValue(exchange, 201, negotiated.format, renderObject(created, strategy, rendering, serving.clock.now()))
+  }
+  sendValue(exchange, 200, negotiated.format, renderObject(outcome.object, strategy, rendering, serving.clock.now()))
+}
+
+/** Makes the next state from the old one. The draft's resourceVersion and uid, where present, are preconditions. */
+export type MakeDraft = (old: ApiObject) => Draft | Promise<Draft>
+
+/** Runs a change through defaults, allocation and validation into the store; undefined when there is no such object. */
+export async function updateObject(call: Call, options: WriteOptions, makeDraft: MakeDraft): Promise<UpdateOutcome | undefined> {
+  const { serving, exchange, request, resource } = call
+  const plan = async (old: ApiObject): Promise<UpdatePlan> => planUpdate(call, options, await makeDraft(old), old)
+  if (!options.dryRun) return serving.objects.update(resource, request, plan, { signal: exchange.signal })
+  const stored = await serving.objects.read(resource, request, { signal: exchange.signal })
+  if (stored === undefined) return undefined
+  const planned = await plan(stored.object)
+  return { kind: planned.kind, object: planned.kind === 'unchanged' ? stored.object : planned.object }
+}
+
+async function planUpdate(call: Call, options: WriteOptions, draft: Draft, old: ApiObject): Promise<UpdatePlan> {
+  const { serving, exchange, request, resource, strategy } = call
+  checkPreconditions(call, draft, old)
+  const context = writeContext({ serving, user: exchange.user })
+  const target = { resource, strategy }
+  beginUpdate(target, draft, old, request, request.subresource, context)
+  const parts = await serving.admission.update(resource, draft, old, {
+    ...context, dryRun: options.dryRun, subresource: request.subresource, signal: exchange.signal, warn: text => exchange.warn(text),
+  })
+  for (const warning of finishUpdate(target, draft, old, request.subresource)) exchange.warn(warning)
+  if (mayGo(draft)) return { kind: 'delete', object: draft, parts }
+  if (isUnchanged(draft, old)) return { kind: 'unchanged' }
+  return { kind: 'put', object: draft, parts, ...ttlOf(call) }
+}
+
+function checkPreconditions({ resource, request }: Call, draft: Draft, old: ApiObject): void {
+  const { uid, resourceVersion } = draft.metadata
+  if ((uid ?? '') !== '' && uid !== old.metadata.uid) {
+    throw conflict(resource, request.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`)
+  }
+  if ((resourceVersion ?? '') !== '' && resourceVersion !== old.metadata.resourceVersion) throw staleObject(resource, request.name)
+}
+
+/** A terminating object leaves with its last finalizer, once its grace is over. Namespaces have finalizers in their spec, too. */
+export function mayGo(object: ApiObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata
+  if (deletionTimestamp === undefined || (finalizers ?? []).length > 0 || (deletionGracePeriodSeconds ?? 0) > 0) return false
+  const inSpec = (object['spec'] as { finalizers?: readonly string[] } | undefined)?.finalizers
+  return !(object.kind === 'Namespace' && (inSpec ?? []).length > 0)
+}

@@ -1,0 +1,90 @@
+// `weft apiserver`: flags named and meant as kube-apiserver's; --data-dir is our own.
+
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { ApiServer } from '../apiserver/api-server.ts'
+import { parseAddress } from '../net/ip/address.ts'
+import { systemClock } from '../ops/clock.ts'
+import { InputError } from '../ops/errors.ts'
+import { LOG_LEVELS, openLog, type LogLevel } from '../ops/log.ts'
+import { runProcess } from '../ops/process.ts'
+import { LmdbStore } from '../store/lmdb/lmdb-store.ts'
+
+type Flags = Readonly<{
+  dataDir: string
+  bindAddress: string
+  securePort: string
+  advertiseAddress?: string
+  tlsCertFile: string
+  tlsPrivateKeyFile: string
+  clientCaFile?: string
+  serviceAccountIssuer: readonly string[]
+  serviceAccountKeyFile: readonly string[]
+  serviceAccountSigningKeyFile?: string
+  apiAudiences?: string
+  serviceClusterIpRange: string
+  serviceNodePortRange: string
+  authorizationMode: string
+  logLevel: LogLevel
+}>
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]
+
+export const command = (): Command =>
+  new Command()
+    .option('--data-dir <directory>', 'where the embedded store lies', '/var/lib/weft/apiserver')
+    .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
+    .option('--secure-port <port>', 'port to serve HTTPS on; 0 takes a free one', '6443')
+    .option('--advertise-address <address>', 'address under which other members reach this server (default: the bind address)')
+    .requiredOption('--tls-cert-file <file>', 'serving certificate, PEM')
+    .requiredOption('--tls-private-key-file <file>', 'its private key, PEM')
+    .option('--client-ca-file <file>', 'authorities whose client certificates are accepted, PEM')
+    .option('--service-account-issuer <url>', 'issuer of service-account tokens; the first signs, all are accepted', collect, [])
+    .option('--service-account-key-file <file>', 'public key that verifies service-account tokens; may be given more than once', collect, [])
+    .option('--service-account-signing-key-file <file>', 'private key that signs service-account tokens')
+    .option('--api-audiences <list>', 'audiences of this server (default: the issuer)')
+    .option('--service-cluster-ip-range <cidrs>', 'one or two prefixes from which Services get addresses', '10.96.0.0/16')
+    .option('--service-node-port-range <range>', 'ports from which Services get node ports', '30000-32767')
+    .option('--authorization-mode <modes>', 'RBAC is the only mode there is', 'RBAC')
+    .option('--log-level <level>', `one of ${LOG_LEVELS.join(', ')}`, 'info')
+    .action(async (flags: Flags) => {
+      const log = openLog({ level: flags.logLevel }).child({ component: 'apiserver' })
+      await runProcess(log, signal => serve(flags, log, signal))
+    })
+
+async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: AbortSignal): Promise<void> {
+  const securePort = parsePortFlag('secure-port', flags.securePort)
+  parseAddress(flags.bindAddress, '--bind-address')
+  const advertiseAddress = flags.advertiseAddress ?? flags.bindAddress
+  parseAddress(advertiseAddress, '--advertise-address')
+  const modes = flags.authorizationMode.split(',')
+  if (!modes.includes('RBAC') || modes.some(mode => mode !== 'RBAC' && mode !== 'Node')) {
+    throw new InputError('--authorization-mode', flags.authorizationMode, 'must be RBAC (Node may be named beside it)')
+  }
+  await using store = await LmdbStore.open({ directory: flags.dataDir, clock: systemClock })
+  await using server = await ApiServer.open({
+    store, keyRoot: '/registry', bindAddress: flags.bindAddress, securePort, advertiseAddress,
+    certificatePem: readFlagFile('--tls-cert-file', flags.tlsCertFile), privateKeyPem: readFlagFile('--tls-private-key-file', flags.tlsPrivateKeyFile),
+    clientCaPem: flags.clientCaFile === undefined ? undefined : readFlagFile('--client-ca-file', flags.clientCaFile),
+    clock: systemClock, log,
+  })
+  log.info({ address: flags.bindAddress, port: server.port, dataDir: flags.dataDir, revision: await store.revision() }, 'ready')
+  await new Promise<void>(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function parsePortFlag(name: string, text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InputError(`--${name}`, text, 'is not a port')
+  return port
+}
+
+function readFlagFile(flag: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new InputError(flag, path, `cannot be read: ${(cause as Error).message}`, { cause })
+  }
+}
