@@ -25,12 +25,14 @@ export class MessageWriter {
   }
 
   bytes(type: number, value: Uint8Array): this {
-    this.#bytes.set(value, this.#open(type, value.length))
+    const at = this.#open(type, value.length)
+    this.#bytes.set(value, at)
     return this
   }
 
   u8(type: number, value: number): this {
-    this.#bytes.writeUInt8(value, this.#open(type, 1))
+    const at = this.#open(type, 1)
+    this.#bytes.writeUInt8(value, at)
     return this
   }
 
@@ -39,37 +41,44 @@ export class MessageWriter {
   }
 
   u16(type: number, value: number): this {
-    this.#bytes.writeUInt16LE(value, this.#open(type, 2))
+    const at = this.#open(type, 2)
+    this.#bytes.writeUInt16LE(value, at)
     return this
   }
 
   u16be(type: number, value: number): this {
-    this.#bytes.writeUInt16BE(value, this.#open(type, 2))
+    const at = this.#open(type, 2)
+    this.#bytes.writeUInt16BE(value, at)
     return this
   }
 
   u32(type: number, value: number): this {
-    this.#bytes.writeUInt32LE(value, this.#open(type, 4))
+    const at = this.#open(type, 4)
+    this.#bytes.writeUInt32LE(value, at)
     return this
   }
 
   i32(type: number, value: number): this {
-    this.#bytes.writeInt32LE(value, this.#open(type, 4))
+    const at = this.#open(type, 4)
+    this.#bytes.writeInt32LE(value, at)
     return this
   }
 
   u32be(type: number, value: number): this {
-    this.#bytes.writeUInt32BE(value, this.#open(type, 4))
+    const at = this.#open(type, 4)
+    this.#bytes.writeUInt32BE(value, at)
     return this
   }
 
   u64(type: number, value: bigint): this {
-    this.#bytes.writeBigUInt64LE(value, this.#open(type, 8))
+    const at = this.#open(type, 8)
+    this.#bytes.writeBigUInt64LE(value, at)
     return this
   }
 
   u64be(type: number, value: bigint): this {
-    this.#bytes.writeBigUInt64BE(value, this.#open(type, 8))
+    const at = this.#open(type, 8)
+    this.#bytes.writeBigUInt64BE(value, at)
     return this
   }
 
@@ -110,7 +119,7 @@ export class MessageWriter {
     return this.#bytes.subarray(0, this.#length)
   }
 
-  /** Writes an attribute's header and answers where its payload goes. */
+  /** Writes an attribute's header and answers where its payload goes. May replace `#bytes`: call it first. */
   #open(type: number, payloadBytes: number): number {
     this.#reserve(4 + payloadBytes)
     const start = this.#length
