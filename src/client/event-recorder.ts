@@ -37,6 +37,7 @@ export type EventRecorderOptions = Readonly<{
 
 /** Sends in the background, one at a time; never throws, never waits, drops what a long outage piles up. */
 export class EventRecorder {
+  readonly component: string
   readonly #options: EventRecorderOptions
   readonly #pending: Pending[] = []
   readonly #sent = new Map<string, Sent>()
@@ -45,6 +46,7 @@ export class EventRecorder {
 
   constructor(options: EventRecorderOptions) {
     this.#options = options
+    this.component = options.component
   }
 
   /** Records an event about an object read from the API. */

@@ -100,6 +100,11 @@ export class FakeApi implements AsyncDisposable {
     for (const watcher of this.#watchers) watcher.muted = true
   }
 
+  /** Running watches of one collection get nothing more. */
+  muteCollection(collection: string): void {
+    for (const watcher of this.#watchers) watcher.muted ||= watcher.collection === collection
+  }
+
   /** Writes raw bytes into every running watch. */
   inject(text: string): void {
     for (const { reply } of this.#watchers) reply.write(text)
