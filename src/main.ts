@@ -1,6 +1,7 @@
 // The command line: finds the subcommand by name and loads only that one's code.
 
 import { commands } from './commands/index.ts'
+import { InputError, WeftError } from './ops/errors.ts'
 
 /** Runs `weft <name> …`; answers the exit code to set when the command ended by itself. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -15,7 +16,14 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2
   }
   const { command } = await entry.load()
-  await command().name(`weft ${entry.name}`).description(entry.summary).parseAsync(rest, { from: 'user' })
+  try {
+    await command().name(`weft ${entry.name}`).description(entry.summary).parseAsync(rest, { from: 'user' })
+  } catch (error) {
+    // An error of our own says what to do; where in the code it was raised helps nobody who reads it here.
+    if (!(error instanceof WeftError)) throw error
+    process.stderr.write(`weft ${entry.name}: ${error.message} (${error.code})\n`)
+    return error instanceof InputError ? 2 : 1
+  }
   return Number(process.exitCode ?? 0)
 }
 

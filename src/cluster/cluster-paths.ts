@@ -12,8 +12,6 @@ export type ClusterPaths = Readonly<{
   plan: string
   /** The administrator's kubeconfig: what the user hands to kubectl. */
   kubeconfig: string
-  /** The process that watches over the daemons: its pid and start time. */
-  supervisor: string
   /** What a detached `weft up` would have printed. */
   log: string
   pki: string
@@ -30,7 +28,6 @@ export function clusterPaths(name: ClusterName): ClusterPaths {
     folder,
     plan: join(folder, 'cluster.json'),
     kubeconfig: join(folder, 'kubeconfig'),
-    supervisor: join(folder, 'supervisor.json'),
     log: join(folder, 'up.log'),
     pki: join(folder, 'pki'),
     controllerManagerKubeconfig: join(folder, 'pki', 'controller-manager.kubeconfig'),

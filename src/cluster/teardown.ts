@@ -8,7 +8,7 @@ import { removeNetns } from '../net/netns/named-netns.ts'
 import { openRtnl } from '../net/rtnetlink/rtnl.ts'
 import { uplinkName, type ClusterName } from './cluster-name.ts'
 import { clusterPaths } from './cluster-paths.ts'
-import { takeInventory, type Inventory } from './inventory/inventory.ts'
+import { isEmpty, takeInventory, type Inventory } from './inventory/inventory.ts'
 import { killAndWait } from './inventory/process-table.ts'
 
 /** Ample for processes that only have to be reaped; a netns with busy links takes the kernel tens of milliseconds. */
@@ -25,7 +25,7 @@ export async function tearDown(cluster: ClusterName): Promise<Inventory> {
   for (const namespace of found.namespaces) removeNetns(namespace)
   await rm(clusterPaths(cluster).folder, { recursive: true, force: true })
   const left = await takeInventory(cluster)
-  if (left.namespaces.length + left.mounts.length + left.processes.length > 0) {
+  if (!isEmpty(left)) {
     throw new WeftError('CLUSTER_NOT_REMOVED', `cluster ${cluster} is still being used: run "weft down" again when ${describe(left)} is idle`, { cluster })
   }
   return found

@@ -1,28 +1,51 @@
-// `weft echo`: the sample image's program.
+// `weft echo`: the sample image's program, and its client.
 
 import { hostname } from 'node:os'
 import { Command } from 'commander'
+import { ask } from '../cluster/echo/ask.ts'
 import { openEchoServer } from '../cluster/echo/echo-server.ts'
 import { parsePort } from '../net/ip/port.ts'
+import { InputError } from '../ops/errors.ts'
+
+type Flags = Readonly<Record<'httpPort' | 'tcpPort' | 'udpPort' | 'pod' | 'host' | 'times' | 'timeout', string> & { ask?: string }>
 
 export const command = (): Command =>
   new Command()
-    .option('--http-port <port>', 'answers HTTP requests here', '8080')
-    .option('--tcp-port <port>', 'answers lines here', '9000')
-    .option('--udp-port <port>', 'answers datagrams here', '9000')
+    .option('--http-port <port>', 'answer HTTP requests here', '8080')
+    .option('--tcp-port <port>', 'answer lines here', '9000')
+    .option('--udp-port <port>', 'answer datagrams here', '9000')
     .option('--pod <name>', 'name of the pod it runs in', process.env['POD_NAME'] ?? hostname())
     .option('--host <name>', 'name of the host it runs on', process.env['NODE_NAME'] ?? 'unknown')
-    .action(async (flags: Readonly<Record<'httpPort' | 'tcpPort' | 'udpPort' | 'pod' | 'host', string>>) => {
-      await using server = await openEchoServer({
-        pod: flags.pod,
-        host: flags.host,
-        httpPort: parsePort(flags.httpPort, '--http-port'),
-        tcpPort: parsePort(flags.tcpPort, '--tcp-port'),
-        udpPort: parsePort(flags.udpPort, '--udp-port'),
-      })
-      process.stdout.write(`echo: pod ${flags.pod} answers HTTP on ${server.httpPort}, TCP on ${server.tcpPort}, UDP on ${server.udpPort}\n`)
-      await new Promise<void>(resolve => {
-        process.once('SIGTERM', resolve)
-        process.once('SIGINT', resolve)
-      })
-    })
+    .option('--ask <url>', 'serve nothing: ask an echo server by HTTP and print its answers')
+    .option('--times <count>', 'with --ask: how often, each time on a new connection', '1')
+    .option('--timeout <seconds>', 'with --ask: how long to wait for each answer', '5')
+    .action(async (flags: Flags) => (flags.ask === undefined ? serve(flags) : printAnswers(flags.ask, flags)))
+
+async function serve(flags: Flags): Promise<void> {
+  await using server = await openEchoServer({
+    pod: flags.pod,
+    host: flags.host,
+    httpPort: parsePort(flags.httpPort, '--http-port'),
+    tcpPort: parsePort(flags.tcpPort, '--tcp-port'),
+    udpPort: parsePort(flags.udpPort, '--udp-port'),
+  })
+  process.stdout.write(`echo: pod ${flags.pod} answers HTTP on ${server.httpPort}, TCP on ${server.tcpPort}, UDP on ${server.udpPort}\n`)
+  await new Promise<void>(resolve => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+}
+
+async function printAnswers(url: string, flags: Flags): Promise<void> {
+  const times = parseCount(flags.times, '--times')
+  const timeoutMs = parseCount(flags.timeout, '--timeout') * 1000
+  for (let index = 0; index < times; index++) {
+    const { pod, host, client } = await ask(url, { timeoutMs, signal: new AbortController().signal })
+    process.stdout.write(`pod=${pod} host=${host} client=${client}\n`)
+  }
+}
+
+function parseCount(text: string, field: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InputError(field, text, 'is not a number between 1 and 999999')
+  return Number(text)
+}

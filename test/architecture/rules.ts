@@ -11,7 +11,7 @@ type Room = Readonly<{
 }>
 
 const ROOMS: Readonly<Record<string, Room>> = {
-  main: { path: 'src/main.ts', mayImport: ['commands'] },
+  main: { path: 'src/main.ts', mayImport: ['commands', 'errors'] },
   commands: {
     path: 'src/commands/',
     mayImport: ['apiserver', 'controllers', 'agent', 'proxy', 'node', 'cluster', 'client', 'cni', 'store', 'api', 'net', 'ops'],

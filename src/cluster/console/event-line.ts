@@ -1,6 +1,6 @@
 // One readable line per event of a daemon's life.
 
-import type { Component, DaemonEvent } from '../supervisor/daemon.ts'
+import { isReadyLine, type Component, type DaemonEvent } from '../supervisor/daemon.ts'
 
 export type EventSource = Readonly<{ host: string; component: Component }>
 
@@ -24,7 +24,7 @@ function textOf(event: DaemonEvent): string | undefined {
       return `ended by ${event.reason}; starts again in ${(event.restartInMs / 1000).toFixed(1)} s`
     case 'log': {
       const { level, message, fields } = event.line
-      if (level === 'trace' || level === 'debug' || message === 'ready') return undefined
+      if (level === 'trace' || level === 'debug' || isReadyLine(event.line)) return undefined
       const shown = Object.entries(fields).filter(([name]) => !LEFT_OUT.has(name)).map(([name, value]) => `${name}=${formatValue(value)}`)
       const mark = level === 'info' ? '' : `${level.toUpperCase()} `
       return `${mark}${message}${shown.length === 0 ? '' : ` (${shown.join(' ')})`}`

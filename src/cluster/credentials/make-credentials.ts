@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { formatAddress } from '../../net/ip/address.ts'
 import { createAuthority, issueCertificate, type CertificateRequest } from '../../ops/certificates/authority.ts'
 import { createSigningKey } from '../../ops/certificates/signing-key.ts'
+import { AGENTS_GROUP } from '../agent-role.ts'
 import { clusterPaths, hostPaths, pkiPaths, type HostPaths } from '../cluster-paths.ts'
 import { apiServerUrl, controlPlane, kubernetesServiceAddress, type ClusterPlan } from '../cluster-plan.ts'
 import { formatKubeconfig } from './kubeconfig.ts'
@@ -50,5 +51,5 @@ const apiServerAddresses = (plan: ClusterPlan): readonly string[] =>
 const usersOfHost = (paths: HostPaths, host: string): readonly User[] => [
   { file: paths.nodeKubeconfig, commonName: `system:node:${host}`, organizations: ['system:nodes'] },
   { file: paths.proxyKubeconfig, commonName: 'system:kube-proxy', organizations: [] },
-  { file: paths.agentKubeconfig, commonName: 'flannel', organizations: ['weft:agents'] },
+  { file: paths.agentKubeconfig, commonName: 'flannel', organizations: [AGENTS_GROUP] },
 ]

@@ -27,6 +27,8 @@ export async function takeInventory(cluster: ClusterName): Promise<Inventory> {
   return { namespaces, mounts, processes: await findProcesses({ netnsInodes, cluster }) }
 }
 
+export const isEmpty = ({ namespaces, mounts, processes }: Inventory): boolean => namespaces.length + mounts.length + processes.length === 0
+
 /** Every cluster of which a namespace or a folder exists. */
 export async function listClusters(): Promise<readonly ClusterName[]> {
   const named = (await entriesOf(NAMED_NETNS_FOLDER)).flatMap(entry => clusterOfNamespace(entry) ?? [])

@@ -67,7 +67,7 @@ export async function residentBytes(pid: number): Promise<number | undefined> {
 }
 
 /** Sends SIGKILL and waits until all are gone. Throws when one outlives `timeoutMs` (a process stuck in the kernel). */
-export async function killAndWait(processes: readonly FoundProcess[], timeoutMs: number): Promise<void> {
+export async function killAndWait(processes: readonly Pick<FoundProcess, 'pid' | 'startTime' | 'command'>[], timeoutMs: number): Promise<void> {
   for (const process of processes) if (await isAlive(process)) kill(process.pid, 'SIGKILL')
   const deadlineMs = performance.now() + timeoutMs
   for (const process of processes) {

@@ -31,6 +31,8 @@ export async function* followLines(path: string, options: Readonly<{ from: numbe
     for (;;) {
       // Asked for before reading, so that a write in between is not missed.
       const change = changes.next()
+      // Rejects while nobody awaits it yet when the abort comes during the reading.
+      change.catch(() => undefined)
       yield* readNew()
       await change
     }

@@ -53,7 +53,7 @@ test('a daemon that says ready is seen, and its lines go to its log file', async
   const { events, plan } = watchOver(t, `console.log(process.argv.slice(2).join(' '))\n${READY}${STAY}`)
   await nth(events, 'ready', 1)
   t.regex(readFileSync(plan.logFile, 'utf8'), /^agent --flag\n/)
-  t.deepEqual((await nth(events, 'log', 2)).line, { level: 'info', message: 'ready', fields: { component: 'agent' } })
+  t.deepEqual((await nth(events, 'log', 2)).line, { level: 'info', message: 'ready', structured: true, fields: { component: 'agent' } })
 })
 
 test('a killed daemon is started again, and its readiness is seen again', async t => {
