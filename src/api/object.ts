@@ -59,8 +59,14 @@ export function cloneJson<T>(value: T): T {
   if (value === null || typeof value !== 'object') return value
   if (Array.isArray(value)) return value.map(cloneJson) as T
   const copy: Record<string, unknown> = {}
-  for (const key of Object.keys(value)) copy[key] = cloneJson((value as Record<string, unknown>)[key])
+  for (const key of Object.keys(value)) setOwn(copy, key, cloneJson((value as Record<string, unknown>)[key]))
   return copy as T
+}
+
+/** Sets a key that came from outside: `__proto__` is an ordinary key of JSON (and of a ConfigMap), not a prototype. */
+export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })
+  else target[key] = value
 }
 
 /** Deep equality of JSON values; the order of an object's keys does not matter. An undefined field equals an absent one. */
@@ -72,7 +78,7 @@ export function equalJson(a: unknown, b: unknown): boolean {
   const left = a as Record<string, unknown>
   const right = b as Record<string, unknown>
   for (const key of Object.keys(left)) if (!equalJson(left[key], right[key])) return false
-  for (const key of Object.keys(right)) if (right[key] !== undefined && left[key] === undefined) return false
+  for (const key of Object.keys(right)) if (right[key] !== undefined && (!Object.hasOwn(left, key) || left[key] === undefined)) return false
   return true
 }
 

@@ -1,6 +1,6 @@
 // RFC 7386 merge patches.
 
-import { cloneJson, isPlainObject, type Json, type JsonObject } from '../object.ts'
+import { cloneJson, isPlainObject, setOwn, type Json, type JsonObject } from '../object.ts'
 import { badRequest } from '../status/status.ts'
 
 /** Applies a patch to a copy of `target`. Throws 400 when the patch is not an object. */
@@ -14,8 +14,8 @@ function merge(target: Json | undefined, patch: Json): Json {
   const result: JsonObject = isPlainObject(target) ? { ...(target as JsonObject) } : {}
   for (const [key, value] of Object.entries(patch as JsonObject)) {
     if (value === null) delete result[key]
-    else result[key] = merge(result[key], value)
+    else setOwn(result, key, merge(Object.hasOwn(result, key) ? result[key] : undefined, value))
   }
-  for (const key of Object.keys(result)) if (!(key in patch)) result[key] = cloneJson(result[key]!)
+  for (const key of Object.keys(result)) if (!Object.hasOwn(patch, key)) setOwn(result, key, cloneJson(result[key]!))
   return result
 }

@@ -1,7 +1,7 @@
 // Strategic merge patches: merge by key, with the directives `$patch`, `$retainKeys`, `$setElementOrder/…` and
 // `$deleteFromPrimitiveList/…` (k8s.io/apimachinery/pkg/util/strategicpatch).
 
-import { cloneJson, equalJson, isPlainObject, type Json, type JsonObject } from '../object.ts'
+import { cloneJson, equalJson, isPlainObject, setOwn, type Json, type JsonObject } from '../object.ts'
 import { badRequest } from '../status/status.ts'
 import type { MergeRule, MergeRules } from './merge-strategy.ts'
 
@@ -28,7 +28,7 @@ function mergeMap(target: JsonObject | undefined, patch: JsonObject, rules: Merg
   for (const [field, value] of Object.entries(patch)) {
     if (field.startsWith('$')) continue
     if (value === null) delete result[field]
-    else setOrDelete(result, field, mergeField(result[field], value, rules[field] ?? {}, elementOrder(patch, field), field))
+    else setOrDelete(result, field, mergeField(Object.hasOwn(result, field) ? result[field] : undefined, value, Object.hasOwn(rules, field) ? rules[field]! : {}, elementOrder(patch, field), field))
   }
   for (const key of Object.keys(patch)) {
     if (!key.startsWith(SET_ORDER)) continue
@@ -43,7 +43,7 @@ function mergeMap(target: JsonObject | undefined, patch: JsonObject, rules: Merg
 
 function setOrDelete(map: JsonObject, field: string, value: Json | undefined): void {
   if (value === undefined) delete map[field]
-  else map[field] = value
+  else setOwn(map, field, value)
 }
 
 function mergeField(target: Json | undefined, value: Json, rule: MergeRule, order: readonly Json[] | undefined, field: string): Json | undefined {

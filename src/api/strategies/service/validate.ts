@@ -2,19 +2,18 @@
 
 import type { Service, ServicePort, ServiceSpec } from 'kubernetes-types/core/v1.d.ts'
 import { dns1123Label, dns1123Subdomain, ianaPortName, qualifiedName } from '../../metadata/names.ts'
+import { oneOf, portNumber, TRANSPORT_PROTOCOLS } from '../../metadata/validate-value.ts'
 import { validateCidr, validateEndpointIp, validateIp } from '../../metadata/validate-ip.ts'
 import { equalJson, type ApiObject } from '../../object.ts'
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../../status/field-error.ts'
+import { duplicate, forbidden, invalid, required, type FieldError } from '../../status/field-error.ts'
 import { validateLabels } from '../../metadata/validate-metadata.ts'
 import { isExternallyReachable, isHeadless, needsClusterIp, needsHealthCheckNodePort, portsOf, serviceSpec } from './service.ts'
 import { validateClusterIpFields } from './validate-cluster-ips.ts'
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const
-const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const
 const AFFINITIES = ['ClientIP', 'None'] as const
 const TRAFFIC_POLICIES = ['Cluster', 'Local'] as const
 const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'] as const
-const PORT_RANGE = 'must be between 1 and 65535, inclusive'
 const MAX_AFFINITY_SECONDS = 86_400
 const TOPOLOGY_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode'] as const
 
@@ -89,25 +88,23 @@ function validatePort(port: ServicePort, at: string, { spec, nameNeeded, names }
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name))
     names.add(name)
   }
-  if (!isPortNumber(port.port)) errors.push(invalid(`${at}.port`, port.port ?? 0, PORT_RANGE))
-  errors.push(...oneOf(`${at}.protocol`, port.protocol, PROTOCOLS, { needed: true }))
+  errors.push(...portNumber(`${at}.port`, port.port))
+  errors.push(...oneOf(`${at}.protocol`, port.protocol, TRANSPORT_PROTOCOLS, { needed: true }))
   errors.push(...validateTargetPort(port.targetPort, `${at}.targetPort`))
   if (port.appProtocol !== undefined) errors.push(...qualifiedName(port.appProtocol).map(problem => invalid(`${at}.appProtocol`, port.appProtocol, problem)))
   const nodePort = port.nodePort ?? 0
   if (nodePort !== 0 && (spec.type === 'ClusterIP' || spec.type === 'ExternalName')) {
     errors.push(forbidden(`${at}.nodePort`, `may not be used when \`type\` is '${spec.type}'`))
-  } else if (nodePort !== 0 && !isPortNumber(nodePort)) {
-    errors.push(invalid(`${at}.nodePort`, nodePort, PORT_RANGE))
+  } else if (nodePort !== 0) {
+    errors.push(...portNumber(`${at}.nodePort`, nodePort))
   }
   return errors
 }
 
 function validateTargetPort(target: number | string | undefined, field: string): readonly FieldError[] {
   if (typeof target === 'string') return ianaPortName(target).map(problem => invalid(field, target, problem))
-  return isPortNumber(target) ? [] : [invalid(field, target ?? 0, PORT_RANGE)]
+  return portNumber(field, target)
 }
-
-export const isPortNumber = (value: unknown): boolean => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535
 
 function validateAffinity(spec: ServiceSpec): readonly FieldError[] {
   const errors = [...oneOf('spec.sessionAffinity', spec.sessionAffinity, AFFINITIES, { needed: true })]
@@ -164,8 +161,8 @@ function validateTrafficPolicies(spec: ServiceSpec): readonly FieldError[] {
     if (healthPort !== 0) {
       errors.push(invalid('spec.healthCheckNodePort', healthPort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"))
     }
-  } else if (healthPort !== 0 && !isPortNumber(healthPort)) {
-    errors.push(invalid('spec.healthCheckNodePort', healthPort, PORT_RANGE))
+  } else if (healthPort !== 0) {
+    errors.push(...portNumber('spec.healthCheckNodePort', healthPort))
   }
   if (needsClusterIp(spec)) errors.push(...oneOf('spec.internalTrafficPolicy', spec.internalTrafficPolicy, TRAFFIC_POLICIES, { needed: true }))
   return errors
@@ -188,10 +185,3 @@ function validateChange(spec: ServiceSpec, before: ServiceSpec): readonly FieldE
   }
   return errors
 }
-
-/** A value of a closed set; `needed` refuses an absent one too. */
-export function oneOf(field: string, value: string | undefined, supported: readonly string[], { needed = false } = {}): readonly FieldError[] {
-  if (value === undefined || value === '') return needed ? [required(field)] : []
-  return supported.includes(value) ? [] : [notSupported(field, value, supported)]
-}
-

@@ -39,6 +39,15 @@ test('a merge patch applied twice is the same as applied once, and leaves its ta
 test('a merge patch without nulls has everything it says in its result', t => {
   fc.assert(fc.property(object, withoutNulls, (target, patch) => {
     t.true(equalJson(applyMergePatch(applyMergePatch(target, patch), patch), applyMergePatch(target, patch)))
-    for (const [key, value] of Object.entries(patch)) if (typeof value !== 'object') t.deepEqual(applyMergePatch(target, patch)[key], value)
+    for (const [key, value] of Object.entries(patch)) if (typeof value !== 'object') t.is(Object.getOwnPropertyDescriptor(applyMergePatch(target, patch), key)?.value, value)
   }))
+})
+
+test('a key named __proto__ is data like any other, in clones and patches', t => {
+  const target = JSON.parse('{"data":{"__proto__":"x","a":"1"}}') as JsonObject
+  t.is(JSON.stringify(cloneJson(target)), '{"data":{"__proto__":"x","a":"1"}}')
+  t.is(JSON.stringify(applyMergePatch(target, JSON.parse('{"data":{"__proto__":null}}'))), '{"data":{"a":"1"}}')
+  t.is(JSON.stringify(applyMergePatch({ data: {} }, JSON.parse('{"data":{"__proto__":{"polluted":"y"}}}'))), '{"data":{"__proto__":{"polluted":"y"}}}')
+  t.is(({} as Record<string, unknown>)['polluted'], undefined)
+  t.false(equalJson({}, JSON.parse('{"__proto__":1}')))
 })
