@@ -33,7 +33,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 }
 
 /** Single files and folders that must stay pure inside rooms that are not. Planners are named `plan*`. */
-const PURE_FILE = /(?:^|\/)(?:plan|plan-[\w-]+|[\w-]+-plan)\.ts$|^src\/proxy\/(?:tracker|service-table)\//
+const PURE_FILE = /(?:^|\/)(?:plan|plan-[\w-]+|[\w-]+-plan)\.ts$|^src\/proxy\/(?:tracker|service-table|iptables)\//
 
 /** Node modules and globals that make code impure. */
 const IMPURE_MODULE = /^node:(?!util$|assert$|buffer$|path$|path\/posix$|url$|crypto$)|^(?:netlink|koffi|raw-socket|lmdb|etcd3|fastify|pino|prom-client)$/
