@@ -3,10 +3,12 @@
 import type { Family } from '../ip/address.ts'
 import { PROTOCOL_NUMBER, type Protocol } from '../ip/port.ts'
 import { NETLINK_NETFILTER } from '../netlink/constants.ts'
+import { MessageWriter } from '../netlink/message-writer.ts'
 import { isRefusal } from '../netlink/netlink-error.ts'
 import { NetlinkSocket, type RequestOptions } from '../netlink/netlink-socket.ts'
 import type { NetnsReference } from '../netns/identity.ts'
-import { netfilterMessage, NFNL_SUBSYS_CTNETLINK, NFPROTO } from '../nfnetlink/nfnetlink.ts'
+import { nfgenmsg } from '../nfnetlink/change-messages.ts'
+import { NFPROTO } from '../nfnetlink/constants.ts'
 import * as k from './constants.ts'
 import { readFlow, type Flow } from './flow.ts'
 
@@ -25,10 +27,7 @@ export class Conntrack implements AsyncDisposable {
   /** All entries of one protocol and family. The kernel sorts out the others where it can (Linux 5.8). */
   async list(want: Readonly<{ family: Family; protocol: Protocol }>, options: RequestOptions): Promise<readonly Flow[]> {
     const number = PROTOCOL_NUMBER[want.protocol]
-    const message = netfilterMessage({
-      subsystem: NFNL_SUBSYS_CTNETLINK, message: k.IPCTNL_MSG_CT_GET, flags: 0, operation: `list conntrack entries (${want.protocol}, IPv${want.family})`,
-      family: NFPROTO[want.family],
-    })
+    const message = conntrackMessage(k.IPCTNL_MSG_CT_GET, want.family, `list conntrack entries (${want.protocol}, IPv${want.family})`)
       .nested(k.CTA_TUPLE_ORIG, tuple => tuple.nested(k.CTA_TUPLE_PROTO, proto => proto.u8(k.CTA_PROTO_NUM, number)))
       .nested(k.CTA_FILTER, filter => filter.u32(k.CTA_FILTER_ORIG_FLAGS, k.CTA_FILTER_F_PROTO_NUM).u32(k.CTA_FILTER_REPLY_FLAGS, 0))
     const replies = await this.#socket.dump(message, options)
@@ -40,10 +39,7 @@ export class Conntrack implements AsyncDisposable {
 
   /** Removes one entry, and no other that took its place meanwhile. */
   async remove(flow: Flow, options: RequestOptions): Promise<'removed' | 'absent'> {
-    const message = netfilterMessage({
-      subsystem: NFNL_SUBSYS_CTNETLINK, message: k.IPCTNL_MSG_CT_DELETE, flags: 0, operation: 'delete a conntrack entry',
-      family: NFPROTO[flow.original.source.address.family],
-    })
+    const message = conntrackMessage(k.IPCTNL_MSG_CT_DELETE, flow.original.source.address.family, 'delete a conntrack entry')
     message.nested(k.CTA_TUPLE_ORIG, tuple => tuple.raw(flow.handle.originalTuple))
     if (flow.handle.id !== undefined) message.bytes(k.CTA_ID, flow.handle.id)
     if (flow.handle.zone !== undefined) message.bytes(k.CTA_ZONE, flow.handle.zone)
@@ -60,3 +56,6 @@ export class Conntrack implements AsyncDisposable {
     await this.#socket[Symbol.asyncDispose]()
   }
 }
+
+const conntrackMessage = (message: number, family: Family, operation: string): MessageWriter =>
+  new MessageWriter({ type: (k.NFNL_SUBSYS_CTNETLINK << 8) | message, flags: 0, operation }, nfgenmsg(family === 4 ? NFPROTO.ip : NFPROTO.ip6))

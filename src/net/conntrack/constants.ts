@@ -1,5 +1,6 @@
 // linux/netfilter/nfnetlink_conntrack.h and nf_conntrack_common.h, Linux 6.12.
 
+export const NFNL_SUBSYS_CTNETLINK = 1
 export const IPCTNL_MSG_CT_GET = 1
 export const IPCTNL_MSG_CT_DELETE = 2
 

@@ -2,8 +2,10 @@
 
 import { addressFromBytes, type Address } from '../ip/address.ts'
 import { Attributes } from '../netlink/attributes.ts'
-import { NFGENMSG_BYTES } from '../nfnetlink/nfnetlink.ts'
 import * as k from './constants.ts'
+
+/** struct nfgenmsg in front of the attributes. */
+const NFGENMSG_BYTES = 4
 
 export type FlowEnd = Readonly<{ address: Address; port: number }>
 export type Direction = Readonly<{ source: FlowEnd; destination: FlowEnd }>

@@ -143,15 +143,25 @@ export class Nftables implements AsyncDisposable {
   }
 }
 
-/** A change that somebody made: which message, about which table. `pid` is the committer's, from NFT_MSG_NEWGEN. */
+/**
+ * A change that somebody made: which message, about which table and (for chains and rules) which chain. Objects come
+ * first, then the generation that they make. `pid` is the committer's in the first pid namespace, `port` the address
+ * of its socket, which is its pid in its own namespace when that is its first netlink socket.
+ */
 export type NftablesEvent =
-  | Readonly<{ kind: 'object'; message: number; family: TableFamily | undefined; table: string | undefined }>
-  | Readonly<{ kind: 'generation'; id: number; pid: number; program: string }>
+  | Readonly<{ kind: 'object'; message: number; family: TableFamily | undefined; table: string | undefined; chain?: string }>
+  | Readonly<{ kind: 'generation'; id: number; pid: number; port: number; program: string }>
   /** Notifications were lost: whoever keeps state must read it anew. */
   | Readonly<{ kind: 'overrun' }>
 
 /** Table name attributes of all object messages have number 1 (NFTA_*_TABLE, NFTA_TABLE_NAME). */
 const TABLE_ATTRIBUTE = 1
+
+/** Where messages about chains and rules name the chain. */
+const CHAIN_ATTRIBUTE: ReadonlyMap<number, number> = new Map([
+  [NFT_MSG.NEWCHAIN, NFTA_CHAIN.NAME], [NFT_MSG.DELCHAIN, NFTA_CHAIN.NAME],
+  [NFT_MSG.NEWRULE, NFTA_RULE.CHAIN], [NFT_MSG.DELRULE, NFTA_RULE.CHAIN],
+])
 
 /** Tells `listener` of every commit in the namespace, ours included, until the socket answered is closed. */
 export function watchNftables(listener: (event: NftablesEvent) => void, options: Readonly<{ netns?: NetnsReference }> = {}): NetlinkSocket {
@@ -169,8 +179,12 @@ export function watchNftables(listener: (event: NftablesEvent) => void, options:
 function eventOf(message: Message): NftablesEvent {
   const a = attributesOf(message)
   if (message.type === nftMessageType(NFT_MSG.NEWGEN)) {
-    return { kind: 'generation', id: a.u32be(NFTA_GEN.ID) ?? 0, pid: a.u32be(NFTA_GEN.PROC_PID) ?? 0, program: a.string(NFTA_GEN.PROC_NAME) ?? '' }
+    return { kind: 'generation', id: a.u32be(NFTA_GEN.ID) ?? 0, pid: a.u32be(NFTA_GEN.PROC_PID) ?? 0, port: message.port, program: a.string(NFTA_GEN.PROC_NAME) ?? '' }
   }
-  return { kind: 'object', message: message.type & 255, family: familyOf(message), table: a.string(TABLE_ATTRIBUTE) }
+  const number = message.type & 255
+  const attribute = CHAIN_ATTRIBUTE.get(number)
+  const chain = attribute === undefined ? undefined : a.string(attribute)
+  const event = { kind: 'object', message: number, family: familyOf(message), table: a.string(TABLE_ATTRIBUTE) } as const
+  return chain === undefined ? event : { ...event, chain }
 }
 
