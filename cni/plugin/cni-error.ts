@@ -47,6 +47,8 @@ export function asCniError(error: unknown): CniError {
   const code = error instanceof WeftError ? error.code : undefined
   if (code === 'INVALID_INPUT') return new CniError('CNI_INVALID_NETWORK_CONFIG', message, undefined, { cause: error })
   if (code === 'NETLINK_REFUSED' || code === 'SYSCTL_FAILED') return new CniError('CNI_KERNEL_REFUSED', message, undefined, { cause: error })
+  const timedOut = error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError')
+  if (timedOut) return new CniError('CNI_TRY_AGAIN_LATER', 'the request was not finished within its time', message, { cause: error })
   return new CniError(isRetryable(error) ? 'CNI_TRY_AGAIN_LATER' : 'CNI_INTERNAL', message, undefined, { cause: error })
 }
 

@@ -2,6 +2,7 @@
 
 import type { Prefix } from '../../src/net/ip/prefix.ts'
 import type { Logger } from '../../src/ops/log.ts'
+import type { FaultPoint } from './host/cni-host.ts'
 
 /** What this host leased for its pods. Whole, never a delta: `setLease` replaces the former one. */
 export type PodLease = Readonly<{
@@ -27,6 +28,8 @@ export type CniServerOptions = Readonly<{
   /** Name of the network in the configuration list. */
   networkName?: string
   log: Logger
+  /** Called between the steps of ADD and DEL: tests end the process there. */
+  onStep?: (step: FaultPoint) => void
   /** Ends the server: it stops accepting, lets running requests finish, and releases everything. */
   signal: AbortSignal
 }>

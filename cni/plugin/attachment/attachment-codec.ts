@@ -36,7 +36,10 @@ export function attachmentFromJson(value: object): Attachment {
     state: oneOf<AttachmentState>(fields, 'state', ['reserved', 'active', 'deleting']),
     startedNs: BigInt(required(fields, 'startedNs')),
     netnsInode: BigInt(required(fields, 'netnsInode')),
-    link: link && { host: required(link, 'host'), bridge: required(link, 'bridge') },
+    link: link && {
+      host: required(link, 'host'), bridge: required(link, 'bridge'),
+      hairpin: link.boolean('hairpin') ?? false, isolated: link.boolean('isolated') ?? false, gateway: link.boolean('gateway') ?? false,
+    },
     addresses: fields.objects('addresses').map(readHeld),
     storage: readStorage(fields.object('storage') ?? new Fields({}, 'storage.')),
     masquerade: fields.boolean('masquerade') ?? false,

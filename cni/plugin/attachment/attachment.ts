@@ -26,6 +26,16 @@ export type PortClaim = Readonly<{
   masqueradeAll: boolean
 }>
 
+/** The host's end, and how it sits on its bridge. */
+export type HostLink = Readonly<{
+  host: string
+  bridge: string
+  hairpin: boolean
+  isolated: boolean
+  /** The bridge carries the gateways of the attachment's addresses. */
+  gateway: boolean
+}>
+
 export type AddressStorage =
   | Readonly<{ kind: 'own'; pool: string }>
   | Readonly<{ kind: 'host-local'; folder: string }>
@@ -38,7 +48,7 @@ export type Attachment = AttachmentId & Readonly<{
   startedNs: bigint
   /** Inode of the pod's namespace; 0 when there is none to know. */
   netnsInode: bigint
-  link: Readonly<{ host: string; bridge: string }> | undefined
+  link: HostLink | undefined
   addresses: readonly HeldAddress[]
   storage: AddressStorage
   masquerade: boolean

@@ -5,7 +5,7 @@ import { Attributes } from '../netlink/attributes.ts'
 import { MessageWriter, type MessageHead } from '../netlink/message-writer.ts'
 import { NetlinkError } from '../netlink/netlink-error.ts'
 import { readBridgePort, writeBridgePort } from './bridge-port-codec.ts'
-import { AF_INET6 } from './constants.ts'
+import { AF_INET6, RTM_DELLINK } from './constants.ts'
 import * as k from './link-constants.ts'
 import { readLinkInfo, writeLinkInfo } from './link-info-codec.ts'
 import type { Link, LinkChange, LinkSpec } from './link.ts'
@@ -119,3 +119,7 @@ function writeChange(message: MessageWriter, change: LinkChange): MessageWriter 
   }
   return message
 }
+
+/** Removes every link of a group (IFLA_GROUP, not 0) at once: the kernel waits for RCU once, not once per link. */
+export const linkGroupRemovalMessage = (group: number): MessageWriter =>
+  new MessageWriter({ type: RTM_DELLINK, flags: 0, operation: `RTM_DELLINK (group ${group})` }, ifinfomsg({})).u32(k.IFLA_GROUP, group)

@@ -1,0 +1,83 @@
+// The pod's end of the pair. The namespace is entered once, for the moment in which a socket is opened and settings are
+// written; all else goes through that socket.
+
+import { formatInterfaceAddress } from '../../../src/net/ip/prefix.ts'
+import type { Link } from '../../../src/net/rtnetlink/link.ts'
+import { newAddressMessage } from '../../../src/net/rtnetlink/addresses.ts'
+import { linkChangeMessage } from '../../../src/net/rtnetlink/link-codec.ts'
+import { routeMessage, describeRoute } from '../../../src/net/rtnetlink/route.ts'
+import { RTM_NEWLINK, RTM_NEWROUTE } from '../../../src/net/rtnetlink/constants.ts'
+import { NLM_F_CREATE, NLM_F_EXCL } from '../../../src/net/netlink/constants.ts'
+import { openRtnl, type Rtnl } from '../../../src/net/rtnetlink/rtnl.ts'
+import { inNetns } from '../../../src/net/netns/in-netns.ts'
+import type { Clock } from '../../../src/ops/clock.ts'
+import { CniError } from '../cni-error.ts'
+import type { CniIp, CniRoute } from '../result/result.ts'
+import { ensureSettings, requireIpv6 } from './host-settings.ts'
+import { planPodRoutes } from './plan-pod-routes.ts'
+
+export type PodSpec = Readonly<{
+  netnsFd: number
+  ifname: string
+  ips: readonly CniIp[]
+  routes: readonly CniRoute[]
+  duplicateAddressDetection: boolean
+  /** Left down, without addresses. */
+  linkDown: boolean
+}>
+
+type Options = Readonly<{ clock: Clock; signal: AbortSignal }>
+
+/** How long duplicate address detection may take: that of the upstream plugins. */
+const TENTATIVE_LIMIT_MS = 5000
+const TENTATIVE_POLL_MS = 20
+
+/** Gives the pod's end settings, addresses and routes and brings it up; answers it. */
+export async function configurePod(spec: PodSpec, options: Options): Promise<Link> {
+  await using pod = enter(spec)
+  const link = await pod.links.get(spec.ifname, options)
+  if (link === undefined) throw new CniError('CNI_TRY_AGAIN_LATER', `interface ${spec.ifname} vanished from the pod's namespace while it was being wired`)
+  if (spec.linkDown) return link
+  // One datagram: the kernel carries it out in order, and with addresses in place before the link is up nothing is announced by halves.
+  await pod.apply([
+    ...spec.ips.map(({ address }) => newAddressMessage({ ...address, linkIndex: link.index, ...(address.prefixLength < 31 && { broadcast: 'network' as const }) })),
+    linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${spec.ifname} up` }, link.index, { up: true }),
+  ], options)
+  if (spec.duplicateAddressDetection) await waitUntilUsable(pod, link.index, options)
+  const routes = planPodRoutes({ routes: spec.routes, ips: spec.ips, linkIndex: link.index })
+  if (routes.length > 0) {
+    await pod.apply(routes.map(route => routeMessage({ type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL, operation: `RTM_NEWROUTE ${describeRoute(route)}` }, route)), options)
+  }
+  return link
+}
+
+/** Synchronous from the first line to the last: the thread is in the pod's namespace meanwhile. */
+function enter(spec: PodSpec): Rtnl {
+  return inNetns(spec.netnsFd, () => {
+    const conf = (family: 4 | 6, key: string): string => `net/ipv${family}/conf/${spec.ifname}/${key}`
+    ensureSettings({
+      [conf(4, 'arp_notify')]: '1',
+      [conf(6, 'accept_dad')]: spec.duplicateAddressDetection ? '1' : '0',
+      ...(spec.duplicateAddressDetection && { [conf(6, 'enhanced_dad')]: '1' }),
+    })
+    if (spec.ips.some(({ address }) => address.address.family === 6)) {
+      requireIpv6('lo')
+      requireIpv6(spec.ifname)
+      ensureSettings({ [conf(6, 'keep_addr_on_down')]: '1', [conf(6, 'ndisc_notify')]: '1' })
+    }
+    return openRtnl()
+  })
+}
+
+async function waitUntilUsable(pod: Rtnl, linkIndex: number, options: Options): Promise<void> {
+  const deadline = options.clock.monotonicMs() + TENTATIVE_LIMIT_MS
+  for (;;) {
+    const addresses = await pod.addresses.list({ signal: options.signal, linkIndex, family: 6 })
+    const duplicate = addresses.find(address => address.duplicate)
+    if (duplicate !== undefined) throw new CniError('CNI_ADDRESS_UNAVAILABLE', `another host on the link uses ${formatInterfaceAddress(duplicate)}: duplicate address detection failed`)
+    if (!addresses.some(address => address.tentative)) return
+    if (options.clock.monotonicMs() > deadline) throw new CniError('CNI_TRY_AGAIN_LATER', `IPv6 addresses are still tentative after ${TENTATIVE_LIMIT_MS} ms`)
+    await options.clock.sleep(TENTATIVE_POLL_MS, { signal: options.signal })
+  }
+}
+
