@@ -12,6 +12,7 @@ export type ObservedLink = Readonly<{
   up: boolean
   mtu: number
   mac: Mac | undefined
+  loopback: boolean
   vxlan:
     | Readonly<{
         vni: number
@@ -27,7 +28,15 @@ export type ObservedLink = Readonly<{
   ipip: Readonly<{ local: Address | undefined; remote: Address | undefined }> | undefined
 }>
 
-export type ObservedAddress = Readonly<{ ifindex: number; value: InterfaceAddress; scope: 'global' | 'link' | 'host' | 'other' }>
+export type ObservedAddress = Readonly<{
+  ifindex: number
+  value: InterfaceAddress
+  scope: 'global' | 'link' | 'host' | 'other'
+  deprecated: boolean
+  temporary: boolean
+  /** Its lifetime does not run out. */
+  permanent: boolean
+}>
 
 export type ObservedRoute = Readonly<{
   destination: Prefix
@@ -38,6 +47,7 @@ export type ObservedRoute = Readonly<{
   metric: number
   onlink: boolean
   mtu: number | undefined
+  multipath: boolean
   /** False for multipath, blackhole and other routes that no plan of ours makes. */
   plain: boolean
 }>

@@ -41,8 +41,12 @@ function planAddresses(desired: DesiredState, observed: ObservedState): readonly
   })
 }
 
+/** A setting that the kernel does not have now can only come with a link that is yet to be made. */
 function planSysctls(desired: DesiredState, observed: ObservedState): readonly Step[] {
-  return desired.sysctls
-    .filter(sysctl => observed.sysctls.get(sysctl.name) !== sysctl.value)
-    .map((sysctl): Step => ({ action: { op: 'set-sysctl', sysctl }, reason: observed.sysctls.has(sysctl.name) ? 'differs' : 'missing', key: sysctlKey(sysctl), peer: undefined }))
+  return desired.sysctls.flatMap((sysctl): readonly Step[] => {
+    const value = observed.sysctls.get(sysctl.name)
+    const toCome = sysctl.link !== undefined && !observed.links.some(link => link.name === sysctl.link)
+    if (value === sysctl.value || (value === undefined && !toCome)) return []
+    return [{ action: { op: 'set-sysctl', sysctl }, reason: value === undefined ? 'missing' : 'differs', key: sysctlKey(sysctl), peer: undefined }]
+  })
 }

@@ -9,9 +9,9 @@ import { routeKey, type Step } from './step.ts'
 
 /** rtm_protocol of routes that Weft makes; our choice, outside the numbers of linux/rtnetlink.h and of iproute2's rt_protos. */
 export const RTPROT_WEFT = 119
-/** linux/rtnetlink.h */
+/** linux/rtnetlink.h: what the kernel makes by itself, and what flannel (like every caller that names nothing else) makes. */
 const RTPROT_KERNEL = 2
-const RTPROT_BOOT = 3
+export const RTPROT_BOOT = 3
 
 export function planRoutes(desired: DesiredState, observed: ObservedState): readonly Step[] {
   const nameOf = new Map(observed.links.map(link => [link.ifindex, link.name]))

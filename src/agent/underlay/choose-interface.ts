@@ -106,7 +106,7 @@ function byRegex(inventory: Inventory, source: string, families: readonly Family
     throw new InputError('iface-regex', source, 'is not a regular expression', { cause })
   }
   for (const iface of inventory.interfaces) {
-    const addresses = perFamily(family => (families.includes(family) ? usable(iface, family).find(({ address }) => regex.test(formatAddress(address)))?.address : undefined))
+    const addresses = perFamily(family => (families.includes(family) ? usableAddresses(iface, family).find(({ address }) => regex.test(formatAddress(address)))?.address : undefined))
     if (families.every(family => addresses[family] !== undefined)) return { iface, addresses, why: `--iface-regex ${source} matches its address` }
   }
   const iface = inventory.interfaces.find(({ name }) => regex.test(name))
@@ -195,12 +195,12 @@ function towards(inventory: Inventory, address: Address, why: string): Found | u
 }
 
 /** Addresses that may be published, best first: global before link, lasting before passing (flannel's order). */
-function usable(iface: InterfaceInfo, family: Family): readonly InterfaceAddressInfo[] {
+export function usableAddresses(iface: InterfaceInfo, family: Family): readonly InterfaceAddressInfo[] {
   const rank = (info: InterfaceAddressInfo): number => (info.scope === 'global' ? 0 : 4) + (info.permanent ? 0 : 2) + (info.temporary ? 1 : 0)
   return iface.addresses
     .filter(info => info.address.family === family && !info.deprecated && (info.scope === 'global' || info.scope === 'link'))
     .toSorted((a, b) => rank(a) - rank(b))
 }
 
-const bestAddress = (iface: InterfaceInfo, family: Family): Address | undefined => usable(iface, family)[0]?.address
+const bestAddress = (iface: InterfaceInfo, family: Family): Address | undefined => usableAddresses(iface, family)[0]?.address
 

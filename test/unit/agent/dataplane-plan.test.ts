@@ -82,7 +82,7 @@ test('T24: whatever is deleted or falsified comes back, and only that is touched
     ['MTU changed', k => void (k.links = k.links.map(l => ({ ...l, mtu: l.name === 'eth0' ? l.mtu : 1400 }))), ['configure-link: differs']],
     ['MAC changed (T34)', k => void (k.links = k.links.map(l => ({ ...l, mac: l.name === 'eth0' ? l.mac : parseMac('02:00:00:00:00:99', 'm') }))), ['configure-link: differs']],
     ['set down', k => void (k.links = k.links.map(l => ({ ...l, up: l.name === 'eth0' }))), ['configure-link: differs']],
-    ['foreign address (T34)', k => void k.addresses.push({ ifindex: k.links[1]!.ifindex, value: { address: ip('10.244.0.9'), prefixLength: 24 }, scope: 'global' }), ['remove-address: stray']],
+    ['foreign address (T34)', k => void k.addresses.push({ ifindex: k.links[1]!.ifindex, value: { address: ip('10.244.0.9'), prefixLength: 24 }, scope: 'global', deprecated: false, temporary: false, permanent: true }), ['remove-address: stray']],
     ['default route into the tunnel (T34)', k => void k.routes.push({ ...k.routes[0]!, destination: prefixOf(ip('0.0.0.0'), 0), protocol: 4 }), ['remove-route: stray']],
     ['device gone (T23)', k => k.removeLink(k.links[1]!.ifindex), ['create-link: missing', 'add-address: missing', 'put-neighbour: missing', 'put-neighbour: missing', 'put-fdb: missing', 'put-fdb: missing', 'put-route: missing', 'put-route: missing']],
   ]
@@ -99,7 +99,7 @@ test('T35: dead peers and a route to our own subnet are pruned, a stranger\'s ro
   const desired = desire(vxlan([peer(1, '192.0.2.11', 1)]))
   const kernel = new KernelModel('eth0')
   settle(kernel, desire(vxlan([peer(1, '192.0.2.11', 1), peer(7, '192.0.2.17', 1)])))
-  const boot = { ifindex: 2, protocol: 3, metric: 0, onlink: false, mtu: undefined, plain: true, gateway: ip('192.0.2.50') }
+  const boot = { ifindex: 2, protocol: 3, metric: 0, onlink: false, mtu: undefined, multipath: false, plain: true, gateway: ip('192.0.2.50') }
   kernel.routes.push({ ...boot, destination: subnets[4] }, { ...boot, destination: parsePrefix('10.99.0.0/24', 'x') }, { ...boot, destination: parsePrefix('10.244.77.0/24', 'x'), protocol: 4 })
   t.deepEqual(planDataplane({ ...desired, complete: false }, kernel.observed()), [])
   t.deepEqual(settle(kernel, desired).map(({ key }) => key), ['neighbour flannel.1 10.244.7.0', 'fdb flannel.1 02:00:00:00:01:07', 'route 10.244.7.0/24', 'route 10.244.0.0/24'])
@@ -137,7 +137,7 @@ test('T36: host-gw routes to neighbours and says why another host is unreachable
   t.deepEqual(plan.routes.map(route => route.gateway), [ip('192.0.2.11')])
   t.deepEqual(plan.problems.map(({ owner, kind }) => [owner, kind]), [['n6', 'other-backend'], ['n5', 'not-on-link']])
   const kernel = new KernelModel('eth0')
-  kernel.routes.push({ destination: subPrefixAt(network, 24, 1n), gateway: ip('192.0.2.200'), ifindex: 2, protocol: 4, metric: 0, onlink: false, mtu: undefined, plain: true })
+  kernel.routes.push({ destination: subPrefixAt(network, 24, 1n), gateway: ip('192.0.2.200'), ifindex: 2, protocol: 4, metric: 0, onlink: false, mtu: undefined, multipath: false, plain: true })
   settle(kernel, desire(plan))
   t.deepEqual(kernel.routes.map(route => route.gateway), [ip('192.0.2.11')])
 })

@@ -19,7 +19,7 @@ export class KernelModel {
   #nextIndex = 10
 
   constructor(underlay: string) {
-    this.links = [{ ifindex: 2, name: underlay, kind: 'veth', up: true, mtu: 1500, mac: undefined, vxlan: undefined, ipip: undefined }]
+    this.links = [{ ifindex: 2, name: underlay, kind: 'veth', up: true, mtu: 1500, mac: undefined, loopback: false, vxlan: undefined, ipip: undefined }]
   }
 
   observed(): ObservedState {
@@ -43,7 +43,7 @@ export class KernelModel {
         this.links = this.links.map(link => link.name !== action.link.name ? link : { ...link, mtu: action.link.mtu, mac: action.link.mac, up: true })
         return
       case 'add-address':
-        this.addresses.push({ ifindex: this.#index(action.link), value: action.value, scope: 'global' })
+        this.addresses.push({ ifindex: this.#index(action.link), value: action.value, scope: 'global', deprecated: false, temporary: false, permanent: true })
         return
       case 'remove-address':
         this.addresses = this.addresses.filter(({ ifindex, value }) => ifindex !== this.#index(action.link) || !sameAddress(value.address, action.value.address))
@@ -76,7 +76,7 @@ export class KernelModel {
       }
       case 'put-route': {
         const { destination, gateway, link, onlink, mtu } = action.route
-        const put: ObservedRoute = { destination, gateway, ifindex: this.#index(link), protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, plain: true }
+        const put: ObservedRoute = { destination, gateway, ifindex: this.#index(link), protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, multipath: false, plain: true }
         const first = this.routes.findIndex(route => samePrefix(route.destination, destination) && route.metric === put.metric)
         if (first === -1) this.routes.push(put)
         else this.routes[first] = put
@@ -95,7 +95,7 @@ export class KernelModel {
     if (this.links.some(({ name }) => name === link.name)) throw new Error(`${link.name} exists`)
     const { shape } = link
     this.links.push({
-      ifindex: this.#nextIndex++, name: link.name, kind: shape.kind, up: true, mtu: link.mtu, mac: link.mac,
+      ifindex: this.#nextIndex++, name: link.name, kind: shape.kind, up: true, mtu: link.mtu, mac: link.mac, loopback: false,
       vxlan: shape.kind === 'vxlan' ? { vni: shape.vni, parentIfindex: this.#index(shape.parent), local: shape.local, port: shape.port, learning: shape.learning, gbp: shape.gbp, foreignOptions: false } : undefined,
       ipip: shape.kind === 'ipip' ? { local: shape.local, remote: undefined } : undefined,
     })

@@ -1,0 +1,202 @@
+// The agent as a whole: brings the host up, then keeps kernel, rules, subnet.env, store and health in line until it
+// is told to stop. Stopping leaves the data plane as it is; only --cleanup takes it away.
+
+import { randomBytes } from 'node:crypto'
+import type { CniServer } from '../../cni/plugin/options.ts'
+import { openRtnl } from '../net/rtnetlink/rtnl.ts'
+import type { Clock } from '../ops/clock.ts'
+import { HttpEndpoints } from '../ops/http-endpoints.ts'
+import type { Logger } from '../ops/log.ts'
+import { openMetrics } from '../ops/metrics.ts'
+import { podMtu } from './backends/index.ts'
+import { networksOf, type NetworkConfig } from './config/network-config.ts'
+import type { SubnetEnv } from './config/subnet-env.ts'
+import { KernelDataplane } from './dataplane/kernel.ts'
+import { agentMetrics, type AgentMetrics } from './health/agent-metrics.ts'
+import { healthEndpoints } from './health/endpoints.ts'
+import { notReadyBecause } from './health/readiness.ts'
+import { statusOf } from './health/status.ts'
+import { formatSubnets } from './leases/lease.ts'
+import type { LeaseManager } from './leases/lease-manager.ts'
+import { familiesOf } from './leases/per-family.ts'
+import { Announcer } from './network/announcer.ts'
+import { bringUp } from './network/bring-up.ts'
+import { ringOnKernelChange } from './network/kernel-watch.ts'
+import { NetworkLoop } from './network/network-loop.ts'
+import type { AgentOptions } from './options.ts'
+import { openRuleEngine } from './rules/open-engine.ts'
+import { RulesLoop } from './rules/rules-loop.ts'
+
+export type AgentParts = Readonly<{
+  options: AgentOptions
+  /** Waits for the configuration; throws InputError when it is wrong. */
+  loadConfig: (call: { signal: AbortSignal }) => Promise<NetworkConfig>
+  /** Opens the store's lease manager; it ends with the signal. */
+  openManager: (config: NetworkConfig, call: { signal: AbortSignal }) => Promise<LeaseManager>
+  /** Opens the CNI server, when pods are to be wired by this process. */
+  openCni: ((call: { signal: AbortSignal }) => Promise<CniServer>) | undefined
+  log: Logger
+  clock: Clock
+}>
+
+/** Runs until `signal` aborts. Rejects when the host cannot be brought up, with what a person must put right. */
+export async function runAgent(parts: AgentParts, { signal: outer }: { signal: AbortSignal }): Promise<void> {
+  // One part that breaks ends them all, and none is left running behind the others.
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const agent = new Agent(parts)
+  try {
+    await agent.run(signal)
+  } catch (error) {
+    if (!outer.aborted) throw error
+  } finally {
+    stop.abort()
+    await agent[Symbol.asyncDispose]()
+  }
+}
+
+class Agent implements AsyncDisposable {
+  readonly #parts: AgentParts
+  readonly #registry = openMetrics()
+  readonly #metrics: AgentMetrics
+  readonly #stack = new AsyncDisposableStack()
+  #waiting: string | undefined = 'starting'
+  #config: NetworkConfig | undefined
+  #manager: LeaseManager | undefined
+  #network: NetworkLoop | undefined
+  #rules: RulesLoop | undefined
+  #announcer: Announcer | undefined
+  #lastTickMs: number
+  #rulesFor = ''
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts
+    this.#metrics = agentMetrics(this.#registry)
+    this.#lastTickMs = parts.clock.monotonicMs()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { options, log, clock } = this.#parts
+    await this.#openHealth()
+    const config = await this.#whileWaiting('waiting for the network configuration', () => this.#parts.loadConfig({ signal }))
+    this.#config = config
+    const manager = await this.#whileWaiting('waiting for the store of leases', () => this.#parts.openManager(config, { signal }))
+    this.#manager = this.#stack.use(manager)
+    const rtnl = this.#stack.use(openRtnl())
+    const kernel = new KernelDataplane(rtnl)
+    const host = await bringUp({
+      config, manager, kernel, log, clock, underlay: options.underlay, dataplane: options.dataplane, random: Math.random, randomBytes,
+      onWait: reason => {
+        this.#waiting = reason
+      },
+    }, { signal })
+    const network = new NetworkLoop({
+      config, options: options.dataplane, host, kernel, metrics: this.#metrics, log, clock, random: Math.random,
+      publish: attributes => manager.publish(attributes),
+      onPass: () => this.#afterPass(),
+    })
+    this.#lastTickMs = clock.monotonicMs()
+    this.#network = network
+    const cni = this.#parts.openCni === undefined ? undefined : this.#stack.use(await this.#parts.openCni({ signal }))
+    this.#rules = await this.#openRules(config, signal)
+    this.#announcer = this.#openAnnouncer(config, { manager, cni })
+    await Promise.all([
+      manager.watch(snapshot => network.setLeases(snapshot), { signal }),
+      network.run({ signal }),
+      ringOnKernelChange(rtnl, { doorbell: network.doorbell, scope: () => network.watchScope, signal }),
+      this.#rules?.run({ signal }),
+      this.#announcer.run({ signal }),
+    ])
+  }
+
+  #afterPass(): void {
+    this.#lastTickMs = this.#parts.clock.monotonicMs()
+    const subnets = formatSubnets(this.#network!.state.own.subnets)
+    if (subnets !== this.#rulesFor) this.#rules?.doorbell.ring('subnet changed')
+    this.#rulesFor = subnets
+    this.#announcer?.doorbell.ring('network changed')
+  }
+
+  async #whileWaiting<T>(reason: string, work: () => Promise<T>): Promise<T> {
+    this.#waiting = reason
+    return work()
+  }
+
+  async #openHealth(): Promise<void> {
+    const { options, log, clock } = this.#parts
+    if (options.health === undefined) return
+    const notReady = (): readonly string[] => {
+      const reasons = this.#notReady()
+      this.#metrics.ready.set(reasons.length === 0 ? 1 : 0)
+      return reasons
+    }
+    const endpoints = healthEndpoints({
+      // Waiting for something outside is being alive.
+      lastTickMs: () => (this.#network === undefined ? clock.monotonicMs() : this.#lastTickMs),
+      nowMs: () => clock.monotonicMs(),
+      notReady,
+      status: () => statusOf({ config: this.#config, network: this.#network?.state, reasons: notReady(), storeTrouble: this.#manager?.trouble }),
+      registry: this.#registry,
+    })
+    const server = this.#stack.use(await HttpEndpoints.open({ ...options.health, endpoints, log }))
+    log.info({ host: options.health.host, port: server.port }, 'serving health and metrics')
+  }
+
+  #notReady(): readonly string[] {
+    return notReadyBecause({
+      network: this.#network?.state,
+      waiting: this.#waiting,
+      rules: this.#rules?.state,
+      rulesPeriodMs: this.#parts.options.rules.resyncMs,
+      announcementTrouble: this.#announcer?.trouble,
+      nowMs: this.#parts.clock.monotonicMs(),
+    })
+  }
+
+  async #openRules(config: NetworkConfig, signal: AbortSignal): Promise<RulesLoop | undefined> {
+    const { options, log, clock } = this.#parts
+    const { rules } = options
+    if (!rules.masquerade && !rules.forward) return undefined
+    const engine = await openRuleEngine({ nftables: config.enableNftables, families: familiesOf(config.pools), instance: rules.instance, log, signal })
+    const want = () => ({
+      networks: networksOf(config),
+      subnets: this.#network!.state.own.subnets,
+      masquerade: rules.masquerade,
+      forward: rules.forward,
+      randomFully: rules.randomFully && engine.canRandomFully,
+      noMasquerade: rules.noMasquerade,
+      instance: rules.instance,
+    })
+    return new RulesLoop({ engine, want, resyncMs: rules.resyncMs, metrics: this.#metrics, log, clock, random: Math.random, onPass: () => this.#announcer?.doorbell.ring('rules verified') })
+  }
+
+  #openAnnouncer(config: NetworkConfig, { manager, cni }: Readonly<{ manager: LeaseManager; cni: CniServer | undefined }>): Announcer {
+    const { options, log, clock } = this.#parts
+    return new Announcer({
+      subnetFile: options.subnetFile, cni, log, clock, random: Math.random,
+      current: () => this.#announceable(config),
+      onReady: () => {
+        manager.announceReady()
+        log.info({ backend: config.backend.kind, subnet: formatSubnets(this.#network!.state.own.subnets), link: this.#network!.state.underlay.link }, 'ready')
+      },
+    })
+  }
+
+  /** Devices and rules first: a pod that starts on subnet.env's word must find both. */
+  #announceable(config: NetworkConfig): SubnetEnv | undefined {
+    const state = this.#network!.state
+    const devicesFailed = state.failed.some(({ step }) => step.peer === undefined)
+    if (!state.complete || devicesFailed || (this.#rules !== undefined && this.#rules.state.verifiedMs === undefined)) return undefined
+    const { options } = this.#parts
+    return {
+      networks: networksOf(config),
+      subnets: state.own.subnets,
+      mtu: podMtu(config.backend, state.underlay, { families: familiesOf(config.pools), compat: options.dataplane.mtuCompat }),
+      ipMasq: options.rules.masquerade,
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync()
+  }
+}

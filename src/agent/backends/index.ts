@@ -1,0 +1,56 @@
+// The ways of carrying pod packets, written out: what each publishes, plans and leaves to pods.
+
+import type { Family } from '../../net/ip/address.ts'
+import type { Mac } from '../../net/ip/mac.ts'
+import type { Prefix } from '../../net/ip/prefix.ts'
+import { vxlanLinkName, type BackendConfig } from '../config/backend-config.ts'
+import type { Lease } from '../leases/lease.ts'
+import { mapFamilies, type PerFamily } from '../leases/per-family.ts'
+import type { Underlay } from '../underlay/underlay.ts'
+import { EMPTY_PLAN, type BackendPlan } from './backend.ts'
+import { planHostGw } from './host-gw/plan.ts'
+import { planVxlan, vxlanMtu, vxlanOverheadBytes } from './vxlan/plan.ts'
+import { vtepData } from './vxlan/vtep.ts'
+
+/** What this host's devices must show because peers were told so. */
+export type Identity = Readonly<{ macs: PerFamily<Mac> }>
+
+export type HostPlanInput = Readonly<{
+  networks: PerFamily<Prefix>
+  subnets: PerFamily<Prefix>
+  peers: readonly Lease[]
+  underlay: Underlay
+  identity: Identity
+}>
+
+/** Pure: the kernel state that carries pod packets to all `peers`. */
+export function planBackend(config: BackendConfig, input: HostPlanInput): BackendPlan {
+  switch (config.kind) {
+    case 'vxlan': return planVxlan({ ...input, config, identity: input.identity.macs })
+    case 'host-gw': return planHostGw({ ...input, config, identity: undefined })
+    case 'alloc': return EMPTY_PLAN
+    default: throw new Error(`the backend ${config.kind} has no planner`)
+  }
+}
+
+/** BackendData to publish, by family. */
+export function publishedData(config: BackendConfig, identity: Identity): PerFamily<unknown> {
+  return config.kind === 'vxlan' ? mapFamilies(identity.macs, mac => vtepData(config.vni, mac)) : {}
+}
+
+/** BackendType to publish: flannel's udp and alloc publish none. */
+export const publishedType = (config: BackendConfig): string => (config.kind === 'udp' || config.kind === 'alloc' ? '' : config.kind)
+
+/** Links that are this configuration's, whether desired now or left from before a family was turned off. */
+export function ownLinkNames(config: BackendConfig): readonly string[] {
+  return config.kind === 'vxlan' ? [vxlanLinkName(4, config.vni), vxlanLinkName(6, config.vni)] : []
+}
+
+/** The MTU that pods get: the smallest that the devices in use carry, or with `compat` the number flannel writes. */
+export function podMtu(config: BackendConfig, underlay: Pick<Underlay, 'mtu'>, options: Readonly<{ families: readonly Family[]; compat: boolean }>): number {
+  switch (config.kind) {
+    case 'vxlan':
+      return options.compat ? (config.mtu ?? underlay.mtu) - vxlanOverheadBytes(4) : Math.min(...options.families.map(family => vxlanMtu(config, underlay, family)))
+    default: return underlay.mtu
+  }
+}

@@ -1,0 +1,47 @@
+// The answer of /status: what the agent has, wants and misses, as JSON for people and for `weft status`. Pure.
+
+import { formatAddress } from '../../net/ip/address.ts'
+import { formatPrefix } from '../../net/ip/prefix.ts'
+import { networksOf, type NetworkConfig } from '../config/network-config.ts'
+import { formatSubnets, type Lease } from '../leases/lease.ts'
+import { entriesOf } from '../leases/per-family.ts'
+import type { NetworkState } from '../network/network-loop.ts'
+
+export type StatusInput = Readonly<{
+  config: NetworkConfig | undefined
+  network: NetworkState | undefined
+  reasons: readonly string[]
+  /** What the store does not know yet. */
+  storeTrouble: string | undefined
+}>
+
+export function statusOf({ config, network, reasons, storeTrouble }: StatusInput): unknown {
+  return {
+    ready: reasons.length === 0,
+    reasons,
+    store: storeTrouble ?? 'current',
+    ...(config !== undefined && { network: entriesOf(networksOf(config)).map(([, prefix]) => formatPrefix(prefix)), backend: config.backend.kind }),
+    ...(network !== undefined && {
+      interface: {
+        link: network.underlay.link, ifindex: network.underlay.ifindex, mtu: network.underlay.mtu, why: network.underlay.why,
+        local: entriesOf(network.underlay.addresses).map(([, address]) => formatAddress(address)),
+        published: entriesOf(network.underlay.published).map(([, address]) => formatAddress(address)),
+      },
+      lease: leaseLine(network.own),
+      peers: network.peers.map(peer => ({ ...leaseLine(peer), problem: problemOf(network, peer.owner) })),
+      conflicts: network.conflicts.map(({ kind, message }) => ({ kind, message })),
+      overlaps: network.overlaps,
+    }),
+  }
+}
+
+const leaseLine = ({ owner, subnets, attributes }: Lease) => ({
+  owner,
+  subnets: formatSubnets(subnets),
+  publicIps: entriesOf(attributes.publicIps).map(([, address]) => formatAddress(address)),
+  backend: attributes.backendType,
+})
+
+/** Why a peer cannot be reached: the plan's reason, or the step of its that failed. */
+const problemOf = (network: NetworkState, owner: string): string | null =>
+  network.plan?.problems.find(problem => problem.owner === owner)?.message ?? network.failed.find(({ step }) => step.peer === owner)?.error.message ?? null

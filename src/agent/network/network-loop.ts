@@ -1,0 +1,244 @@
+// The reconciler: each pass looks at the whole host, works out what it should be from the lease set, and takes
+// the steps between. Notifications from the kernel and changes of the lease set only ring its bell.
+
+import type { Prefix } from '../../net/ip/prefix.ts'
+import { backoffMs, type Backoff } from '../../ops/backoff.ts'
+import type { Clock } from '../../ops/clock.ts'
+import type { Logger } from '../../ops/log.ts'
+import { Doorbell, reconcileLoop } from '../../ops/wake.ts'
+import type { BackendPlan } from '../backends/backend.ts'
+import { ownLinkNames, planBackend } from '../backends/index.ts'
+import { networksOf, type NetworkConfig } from '../config/network-config.ts'
+import { applySteps, type FailedStep } from '../dataplane/apply.ts'
+import type { DesiredState } from '../dataplane/desired.ts'
+import { establishedBy, repairsAmong, type Established } from '../dataplane/established.ts'
+import type { KernelDataplane } from '../dataplane/kernel.ts'
+import type { ObservedState } from '../dataplane/observed.ts'
+import { planDataplane } from '../dataplane/plan.ts'
+import { objectKind, type Step } from '../dataplane/step.ts'
+import { formatSubnets, sameAttributes, sameSubnets, type Lease, type LeaseAttributes } from '../leases/lease.ts'
+import type { LeaseSnapshot } from '../leases/lease-manager.ts'
+import { entriesOf, type PerFamily } from '../leases/per-family.ts'
+import { settleLeases, type Conflict } from '../leases/settle.ts'
+import type { DataplaneOptions } from '../options.ts'
+import { findOverlaps, type Overlap } from '../underlay/check-overlap.ts'
+import { followInterface } from '../underlay/follow-interface.ts'
+import { inventoryOf, strangersOf } from '../underlay/inventory.ts'
+import type { Underlay } from '../underlay/underlay.ts'
+import { attributesFor, type HostNetwork } from './bring-up.ts'
+import { hostSysctls } from './host-sysctls.ts'
+import type { WatchScope } from './kernel-watch.ts'
+import type { AgentMetrics } from '../health/agent-metrics.ts'
+
+export type NetworkLoopParts = Readonly<{
+  config: NetworkConfig
+  options: DataplaneOptions
+  host: HostNetwork
+  kernel: KernelDataplane
+  metrics: AgentMetrics
+  log: Logger
+  clock: Clock
+  random: () => number
+  /** Told whenever what peers should know about this host has changed. */
+  publish: (attributes: LeaseAttributes) => void
+  /** Told after every pass. */
+  onPass: () => void
+}>
+
+/** What a pass found, for health and status. */
+export type NetworkState = Readonly<{
+  underlay: Underlay
+  own: Lease
+  /** The own lease as the store has it; undefined when the store has lost it. */
+  storedOwn: Lease | undefined
+  /** False until the first snapshot and the first pass after it. */
+  complete: boolean
+  /** Why there is no usable interface now. */
+  interfaceTrouble: string | undefined
+  plan: BackendPlan | undefined
+  peers: readonly Lease[]
+  conflicts: readonly Conflict[]
+  overlaps: readonly Overlap[]
+  failed: readonly FailedStep[]
+  lastPassMs: number
+}>
+
+/** The slow timer: a change that no notification told of is found within this time. */
+const RESYNC_MS = 10_000
+const RETRY: Backoff = { initialMs: 250, maxMs: 10_000, factor: 2, jitter: 0.2 }
+/** Repairs named one by one in the log; more are only counted. */
+const REPAIRS_TOLD = 10
+
+export class NetworkLoop {
+  readonly doorbell = new Doorbell()
+  readonly #parts: NetworkLoopParts
+  readonly #linkNames: readonly string[]
+  readonly #territory: readonly Prefix[]
+  #state: NetworkState
+  #snapshot: LeaseSnapshot | undefined
+  #established: Established | undefined
+  #published: LeaseAttributes
+  #failuresInRow = 0
+  #toldProblems = ''
+
+  constructor(parts: NetworkLoopParts) {
+    this.#parts = parts
+    this.#linkNames = ownLinkNames(parts.config.backend)
+    this.#territory = entriesOf(networksOf(parts.config)).map(([, network]) => network)
+    this.#published = parts.host.own.attributes
+    this.#state = {
+      underlay: parts.host.underlay, own: parts.host.own, storedOwn: parts.host.own, complete: false, interfaceTrouble: undefined,
+      plan: undefined, peers: [], conflicts: [], overlaps: [], failed: [], lastPassMs: -Infinity,
+    }
+  }
+
+  get state(): NetworkState {
+    return this.#state
+  }
+
+  /** What the kernel's notifications must concern to need a pass. */
+  get watchScope(): WatchScope {
+    return { ownLinks: this.#linkNames, underlay: this.#state.underlay.link, territory: this.#territory, nameOf: index => this.#parts.kernel.nameOf(index) }
+  }
+
+  /** Takes the whole lease set as it is now. */
+  setLeases(snapshot: LeaseSnapshot): void {
+    this.#snapshot = snapshot
+    this.doorbell.ring('leases changed')
+  }
+
+  async run({ signal }: { signal: AbortSignal }): Promise<void> {
+    const { clock, log, random } = this.#parts
+    await reconcileLoop({
+      doorbell: this.doorbell,
+      pass: reasons => this.#pass(reasons, signal),
+      onFailure: (err, failures) => log.error({ err, failures }, 'cannot read or repair the pod network'),
+      resyncIntervalMs: RESYNC_MS,
+      retryMs: failures => backoffMs(RETRY, failures, random()),
+      clock, signal,
+    })
+  }
+
+  async #pass(reasons: readonly string[], signal: AbortSignal): Promise<void> {
+    const { kernel, clock, metrics, log } = this.#parts
+    const startMs = clock.monotonicMs()
+    const observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
+    this.#adoptOwnLease()
+    if (this.#followUnderlay(observed)) {
+      const desired = this.#desire(observed)
+      const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
+      const failed = await applySteps(kernel, steps, { signal })
+      this.#report(steps, failed, desired)
+      this.#state = { ...this.#state, failed, complete: this.#snapshot !== undefined }
+      this.#retryLater(failed, signal)
+      const took = clock.monotonicMs() - startMs
+      metrics.passSeconds.observe(took / 1000)
+      log.debug({ reasons, steps: steps.length, durationMs: Math.round(took) }, 'pass')
+    }
+    this.#state = { ...this.#state, lastPassMs: clock.monotonicMs() }
+    metrics.peers.set(this.#state.peers.length)
+    this.#parts.onPass()
+  }
+
+  /** A host whose subnet was changed in the store follows it: the peers do, so the old one is dead either way. */
+  #adoptOwnLease(): void {
+    if (this.#snapshot === undefined) return
+    const stored = this.#snapshot.own
+    if (stored !== undefined && !sameSubnets(stored.subnets, this.#state.own.subnets)) {
+      const subnets = perConfigured(stored.subnets, networksOf(this.#parts.config))
+      if (subnets !== undefined && !sameSubnets(subnets, this.#state.own.subnets)) {
+        this.#parts.log.error({ subnet: formatSubnets(subnets), former: formatSubnets(this.#state.own.subnets) }, 'the pod subnet of this host was changed in the store; pods with former addresses are cut off')
+        this.#state = { ...this.#state, own: { ...this.#state.own, subnets } }
+      }
+    }
+    this.#state = { ...this.#state, storedOwn: stored }
+  }
+
+  /** Answers whether there is an interface to work with. */
+  #followUnderlay(observed: ObservedState): boolean {
+    const { log, host } = this.#parts
+    const inventory = inventoryOf(observed, { linkNames: this.#linkNames, territory: this.#territory })
+    const followed = followInterface(inventory, this.#state.underlay, host.publicIps)
+    if ('trouble' in followed) {
+      if (this.#state.interfaceTrouble !== followed.trouble) log.error({ reason: followed.trouble }, 'the interface between hosts cannot be used')
+      this.#state = { ...this.#state, interfaceTrouble: followed.trouble }
+      return false
+    }
+    if (this.#state.interfaceTrouble !== undefined) log.info({ link: followed.underlay.link }, 'the interface between hosts is back')
+    if (followed.changes.length > 0) log.warn({ link: followed.underlay.link, changes: followed.changes }, 'the interface between hosts changed')
+    this.#state = { ...this.#state, underlay: followed.underlay, interfaceTrouble: undefined }
+    const attributes = attributesFor({ config: this.#parts.config, mtuCompat: this.#parts.options.mtuCompat }, { underlay: followed.underlay, identity: host.identity })
+    if (!sameAttributes(attributes, this.#published)) {
+      this.#published = attributes
+      this.#parts.publish(attributes)
+    }
+    return true
+  }
+
+  #desire(observed: ObservedState): DesiredState {
+    const { config, host, options } = this.#parts
+    const { own, underlay } = this.#state
+    const networks = networksOf(config)
+    const { peers, conflicts } = settleLeases({ leases: this.#snapshot?.leases ?? [], own: { ...own, attributes: this.#published }, networks })
+    const overlaps = findOverlaps({ networks, subnets: own.subnets, underlay, peers, inventory: strangersOf(observed, this.#linkNames) })
+    const plan = planBackend(config.backend, { networks, subnets: own.subnets, peers, underlay, identity: host.identity })
+    this.#state = { ...this.#state, plan, peers, conflicts, overlaps }
+    this.#tellProblems()
+    return {
+      ...plan,
+      sysctls: [...(options.sysctls ? hostSysctls(config) : []), ...plan.sysctls],
+      ownLinkNames: this.#linkNames,
+      territory: this.#territory,
+      underlay: underlay.link,
+      complete: this.#snapshot !== undefined,
+    }
+  }
+
+  /** Each set of problems is told once, when it comes up or changes. */
+  #tellProblems(): void {
+    const { conflicts, plan, overlaps } = this.#state
+    const problems = [
+      ...conflicts.map(({ message }) => message),
+      ...overlaps.map(({ message }) => message),
+      ...(plan?.problems ?? []).map(({ owner, message }) => `${owner}: ${message}`),
+      ...(this.#snapshot?.problems ?? []).map(({ owner, message }) => `${owner}: ${message}`),
+    ]
+    this.#parts.metrics.problems.set(problems.length)
+    const text = problems.toSorted().join('\n')
+    if (text === this.#toldProblems) return
+    this.#toldProblems = text
+    if (problems.length > 0) this.#parts.log.warn({ problems: problems.slice(0, REPAIRS_TOLD), count: problems.length }, 'some leases cannot be served')
+    else this.#parts.log.info('all leases can be served')
+  }
+
+  #report(steps: readonly Step[], failed: readonly FailedStep[], desired: DesiredState): void {
+    const { log, metrics } = this.#parts
+    const now = establishedBy(desired)
+    const lost = new Set(failed.map(({ step }) => step))
+    const repairs = repairsAmong(steps, this.#established, now).filter(step => !lost.has(step))
+    for (const step of repairs) metrics.repairs.inc({ object: objectKind(step) })
+    for (const step of repairs.slice(0, REPAIRS_TOLD)) log.warn({ object: step.key, reason: step.reason, step: step.action.op }, 'repaired')
+    if (repairs.length > REPAIRS_TOLD) log.warn({ count: repairs.length }, 'repaired more')
+    const changes = steps.length - repairs.length - failed.length
+    if (changes > 0) log.info({ steps: changes, peers: this.#state.peers.length }, 'changed the pod network')
+    for (const { step, error } of failed.slice(0, REPAIRS_TOLD)) log.error({ object: step.key, peer: step.peer, err: error }, 'a step failed and will be tried again')
+    metrics.failures.inc(failed.length)
+    const failedKeys = new Set(failed.map(({ step }) => step.key))
+    this.#established = new Map([...now].filter(([key]) => !failedKeys.has(key)))
+  }
+
+  /** Others are served meanwhile; the failed steps get a pass of their own, later and later. */
+  #retryLater(failed: readonly FailedStep[], signal: AbortSignal): void {
+    this.#failuresInRow = failed.length === 0 ? 0 : this.#failuresInRow + 1
+    if (failed.length === 0) return
+    const { clock, random } = this.#parts
+    clock.sleep(backoffMs(RETRY, this.#failuresInRow, random()), { signal }).then(() => this.doorbell.ring('failed steps'), () => {})
+  }
+}
+
+/** The stored subnets of the families in use, or undefined when one is missing. */
+function perConfigured(stored: PerFamily<Prefix>, networks: PerFamily<Prefix>): PerFamily<Prefix> | undefined {
+  const wanted = entriesOf(networks).map(([family]) => family)
+  if (wanted.some(family => stored[family] === undefined)) return undefined
+  return Object.fromEntries(wanted.map(family => [family, stored[family]]))
+}

@@ -1,0 +1,48 @@
+// Puts the agent's parts together from settings: which store, which files, which CNI server.
+
+import { loadKubeconfig } from '../client/kubeconfig/load.ts'
+import { openApiClient, type ApiClient } from '../client/api-client.ts'
+import type { Clock } from '../ops/clock.ts'
+import type { Logger } from '../ops/log.ts'
+import { networksOf, type NetworkConfig } from './config/network-config.ts'
+import { loadNetworkConfigFile } from './config/load-network-config.ts'
+import type { AgentParts } from './agent.ts'
+import type { AgentSettings, StoreOptions } from './flags/read-flags.ts'
+import { annotationNames } from './leases/kube/annotations.ts'
+import { KubeLeaseManager } from './leases/kube/kube-lease-manager.ts'
+import { findNodeName } from './leases/kube/node-name.ts'
+
+type Surroundings = Readonly<{ log: Logger; clock: Clock; env: Readonly<Record<string, string | undefined>> }>
+
+export function openAgentParts(settings: AgentSettings, surroundings: Surroundings): AgentParts {
+  const { log, clock } = surroundings
+  return { options: settings.agent, log, clock, openCni: undefined, ...storeParts(settings.store, surroundings) }
+}
+
+type StoreParts = Pick<AgentParts, 'loadConfig' | 'openManager'>
+
+function storeParts(store: StoreOptions, surroundings: Surroundings): StoreParts {
+  switch (store.kind) {
+    case 'kube': return kubeParts(store, surroundings)
+    case 'etcd': throw new Error('etcd')
+    default: return store satisfies never
+  }
+}
+
+function kubeParts(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock, env }: Surroundings): StoreParts {
+  // Read before anything is waited for: a wrong prefix is a mistake of the command line.
+  const names = annotationNames(store.annotationPrefix)
+  return {
+    loadConfig: ({ signal }) => loadNetworkConfigFile(store.netConfigPath, { store: 'kube', log, clock, random: Math.random, signal }),
+    openManager: async (config: NetworkConfig, { signal }) => {
+      const client = await openClient(store, { log, clock, env })
+      const nodeName = await findNodeName(client, env, { signal })
+      return KubeLeaseManager.open({ client, nodeName, names, networks: networksOf(config), setCondition: store.setCondition, log, clock, random: Math.random, signal })
+    },
+  }
+}
+
+async function openClient(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock, env }: Surroundings): Promise<ApiClient> {
+  const config = await loadKubeconfig({ path: store.kubeconfig || undefined, master: store.apiUrl || undefined, env, clock })
+  return openApiClient({ config, userAgent: 'weft-agent', log, clock })
+}

@@ -1,0 +1,36 @@
+// Chooses and opens the rule engine that the configuration asks for, and takes the other one's leftovers away.
+
+import { Iptables } from '../../net/iptables/iptables.ts'
+import type { Family } from '../../net/ip/address.ts'
+import { isAbort, WeftError } from '../../ops/errors.ts'
+import type { Logger } from '../../ops/log.ts'
+import { FAMILIES, perFamily, type PerFamily } from '../leases/per-family.ts'
+import { IptablesEngine } from './iptables-engine.ts'
+import { NftablesEngine } from './nftables-engine.ts'
+import type { RuleEngine } from './rule-engine.ts'
+
+export type EngineRequest = Readonly<{ nftables: boolean; families: readonly Family[]; instance: string; log: Logger; signal: AbortSignal }>
+
+export async function openRuleEngine(request: EngineRequest): Promise<RuleEngine> {
+  const engine = request.nftables ? await NftablesEngine.open(request) : await openIptables(request.families, request)
+  await removeOther(engine, request)
+  return engine
+}
+
+async function openIptables(families: readonly Family[], { signal }: Readonly<{ signal: AbortSignal }>): Promise<IptablesEngine> {
+  const opened: { -readonly [F in Family]?: Iptables } = {}
+  for (const family of families) opened[family] = await Iptables.open({ family, signal })
+  return new IptablesEngine(perFamily(family => opened[family]) satisfies PerFamily<Iptables>)
+}
+
+/** A host that switches engines must not masquerade twice. Without the other's program there is nothing to remove. */
+async function removeOther(engine: RuleEngine, request: EngineRequest): Promise<void> {
+  try {
+    const other = engine.name === 'iptables' ? await NftablesEngine.open(request) : await openIptables(FAMILIES, request)
+    await other.remove(request.instance, request)
+  } catch (err) {
+    if (isAbort(err, request.signal)) throw err
+    const missing = err instanceof WeftError && (err.code === 'NFT_MISSING' || err.code === 'IPTABLES_MISSING')
+    if (!missing) request.log.warn({ err }, 'cannot remove the rules of the other engine')
+  }
+}

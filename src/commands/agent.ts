@@ -1,0 +1,59 @@
+// `weft agent`: flanneld's flags and environment, and Weft's own.
+
+import { Command, Option } from 'commander'
+import { runAgent } from '../agent/agent.ts'
+import { FLAGS, type Flag } from '../agent/flags/flag-table.ts'
+import { readFlags, type AgentSettings, type GivenFlags } from '../agent/flags/read-flags.ts'
+import { openAgentParts } from '../agent/open-parts.ts'
+import { systemClock } from '../ops/clock.ts'
+import { InputError } from '../ops/errors.ts'
+import { openLog } from '../ops/log.ts'
+import { runProcess } from '../ops/process.ts'
+import { fromGoFlags } from './go-flags.ts'
+import { command as versionCommand } from './version.ts'
+
+/** Exit status of wrong usage, as getopt's users have it. flanneld exits 0 here. */
+const USAGE = 2
+
+class AgentCommand extends Command {
+  override parseAsync(argv: readonly string[], options?: Parameters<Command['parseAsync']>[1]): Promise<this> {
+    const booleans = new Set<string>(FLAGS.filter(flag => flag.kind === 'boolean').map(flag => flag.name))
+    return super.parseAsync(fromGoFlags(argv, name => booleans.has(name) || name === 'help'), options)
+  }
+}
+
+export function command(): Command {
+  const agent = new AgentCommand().helpOption('-h, --help [bool]').exitOverride(end => process.exit(end.exitCode === 0 ? 0 : USAGE))
+  for (const flag of FLAGS) agent.addOption(optionOf(flag))
+  return agent.action(() => run(givenBy(agent)))
+}
+
+/** Defaults are shown but applied later: the environment stands between the command line and them. */
+function optionOf(flag: Flag): Option {
+  const value = flag.kind === 'boolean' ? '<bool>' : flag.kind === 'integer' ? '<number>' : flag.kind === 'list' ? '<value>' : '<text>'
+  const shown = flag.fallback === '' ? '' : ` (default: ${flag.fallback})`
+  const option = new Option(`--${flag.name} ${value}`, `${flag.help}${shown}`)
+  return flag.kind === 'list' ? option.argParser((text: string, before: readonly string[] = []) => [...before, text]) : option
+}
+
+function givenBy(agent: Command): GivenFlags {
+  return Object.fromEntries(FLAGS.flatMap(flag => {
+    const value = agent.getOptionValue(new Option(`--${flag.name} <v>`).attributeName()) as string | readonly string[] | undefined
+    return value === undefined ? [] : [[flag.name, value]]
+  }))
+}
+
+async function run(given: GivenFlags): Promise<void> {
+  let settings: AgentSettings
+  try {
+    settings = readFlags(given, process.env)
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    process.stderr.write(`weft agent: ${error.message}\n`)
+    process.exitCode = USAGE
+    return
+  }
+  if (settings.version) return void (await versionCommand().parseAsync([], { from: 'user' }))
+  const log = openLog({ level: settings.debug ? 'debug' : 'info' }).child({ component: 'agent' })
+  await runProcess(log, signal => runAgent(openAgentParts(settings, { log, clock: systemClock, env: process.env }), { signal }))
+}
