@@ -98,13 +98,12 @@ class Agent implements AsyncDisposable {
     this.#lastTickMs = clock.monotonicMs()
     this.#network = network
     const cni = this.#parts.openCni === undefined ? undefined : this.#stack.use(await this.#parts.openCni({ signal }))
-    this.#rules = await this.#openRules(config, signal)
     this.#announcer = this.#openAnnouncer(config, { manager, cni })
     await Promise.all([
       manager.watch(snapshot => network.setLeases(snapshot), { signal }),
       network.run({ signal }),
       ringOnKernelChange(rtnl, { doorbell: network.doorbell, scope: () => network.watchScope, signal }),
-      this.#rules?.run({ signal }),
+      this.#keepRules(config, signal),
       this.#announcer.run({ signal }),
     ])
   }
@@ -146,17 +145,22 @@ class Agent implements AsyncDisposable {
     return notReadyBecause({
       network: this.#network?.state,
       waiting: this.#waiting,
-      rules: this.#rules?.state,
+      rules: this.#rulesWanted ? (this.#rules?.state ?? { verifiedMs: undefined, trouble: undefined }) : undefined,
       rulesPeriodMs: this.#parts.options.rules.resyncMs,
       announcementTrouble: this.#announcer?.trouble,
       nowMs: this.#parts.clock.monotonicMs(),
     })
   }
 
-  async #openRules(config: NetworkConfig, signal: AbortSignal): Promise<RulesLoop | undefined> {
+  get #rulesWanted(): boolean {
+    const { masquerade, forward } = this.#parts.options.rules
+    return masquerade || forward
+  }
+
+  async #keepRules(config: NetworkConfig, signal: AbortSignal): Promise<void> {
     const { options, log, clock } = this.#parts
     const { rules } = options
-    if (!rules.masquerade && !rules.forward) return undefined
+    if (!this.#rulesWanted) return
     const engine = await openRuleEngine({ nftables: config.enableNftables, families: familiesOf(config.pools), instance: rules.instance, log, signal })
     const want = () => ({
       networks: networksOf(config),
@@ -167,7 +171,8 @@ class Agent implements AsyncDisposable {
       noMasquerade: rules.noMasquerade,
       instance: rules.instance,
     })
-    return new RulesLoop({ engine, want, resyncMs: rules.resyncMs, metrics: this.#metrics, log, clock, random: Math.random, onPass: () => this.#announcer?.doorbell.ring('rules verified') })
+    this.#rules = new RulesLoop({ engine, want, resyncMs: rules.resyncMs, metrics: this.#metrics, log, clock, random: Math.random, onPass: () => this.#announcer?.doorbell.ring('rules verified') })
+    await this.#rules.run({ signal })
   }
 
   #openAnnouncer(config: NetworkConfig, { manager, cni }: Readonly<{ manager: LeaseManager; cni: CniServer | undefined }>): Announcer {
@@ -186,7 +191,7 @@ class Agent implements AsyncDisposable {
   #announceable(config: NetworkConfig): SubnetEnv | undefined {
     const state = this.#network!.state
     const devicesFailed = state.failed.some(({ step }) => step.peer === undefined)
-    if (!state.complete || devicesFailed || (this.#rules !== undefined && this.#rules.state.verifiedMs === undefined)) return undefined
+    if (!state.complete || devicesFailed || (this.#rulesWanted && this.#rules?.state.verifiedMs === undefined)) return undefined
     const { options } = this.#parts
     return {
       networks: networksOf(config),

@@ -32,13 +32,20 @@ export function command(): Command {
 function optionOf(flag: Flag): Option {
   const value = flag.kind === 'boolean' ? '<bool>' : flag.kind === 'integer' ? '<number>' : flag.kind === 'list' ? '<value>' : '<text>'
   const shown = flag.fallback === '' ? '' : ` (default: ${flag.fallback})`
-  const option = new Option(`--${flag.name} ${value}`, `${flag.help}${shown}`)
+  const option = named(flag, value, `${flag.help}${shown}`)
   return flag.kind === 'list' ? option.argParser((text: string, before: readonly string[] = []) => [...before, text]) : option
+}
+
+/** commander takes "--no-x" as the negation of "--x"; here it is a name like any other. */
+function named(flag: Flag, value: string, help: string): Option {
+  const option = new Option(`--${flag.name} ${value}`, help)
+  option.negate = false
+  return option
 }
 
 function givenBy(agent: Command): GivenFlags {
   return Object.fromEntries(FLAGS.flatMap(flag => {
-    const value = agent.getOptionValue(new Option(`--${flag.name} <v>`).attributeName()) as string | readonly string[] | undefined
+    const value = agent.getOptionValue(named(flag, '<v>', '').attributeName()) as string | readonly string[] | undefined
     return value === undefined ? [] : [[flag.name, value]]
   }))
 }

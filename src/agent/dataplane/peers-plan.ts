@@ -46,8 +46,11 @@ function planFdb(desired: DesiredState, observed: ObservedState, ours: OurLinks)
     wanted.add(key)
     const found = present.get(key) ?? []
     const right = found.filter(candidate => candidate.permanent && sameAddress(candidate.destination!, entry.destination))
-    if (right.length === 0) steps.push({ action: { op: 'put-fdb', entry }, reason: found.length === 0 ? 'missing' : 'differs', key, peer: entry.peer })
-    // One MAC may have several remotes, and the kernel would send to all of them.
+    if (right.length === 0) {
+      // A unicast MAC has one remote, which a put replaces (vxlan_fdb_update_existing in drivers/net/vxlan/vxlan_core.c).
+      steps.push({ action: { op: 'put-fdb', entry }, reason: found.length === 0 ? 'missing' : 'differs', key, peer: entry.peer })
+      continue
+    }
     for (const wrong of found.filter(candidate => !sameAddress(candidate.destination!, entry.destination))) {
       steps.push({ action: { op: 'remove-fdb', entry: wrong }, reason: 'stray', key, peer: entry.peer })
     }

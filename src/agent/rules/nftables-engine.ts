@@ -50,13 +50,15 @@ export class NftablesEngine implements RuleEngine {
   }
 
   async remove(instance: string, call: Call): Promise<void> {
-    for (const family of FAMILIES) {
-      const table = tableName(family, instance)
-      // "add" first, so that a table that is not there is no error.
-      await runNft(['-f', '-'], { script: `add table ${table}\ndelete table ${table}\n`, ...call })
-    }
+    await removeNftTables(instance, call)
     this.#last = undefined
   }
+}
+
+/** Both tables of an instance, in one transaction. "add" first, so that a table that is not there is no error. */
+export async function removeNftTables(instance: string, call: Call): Promise<void> {
+  const tables = FAMILIES.map(family => tableName(family, instance))
+  await runNft(['-f', '-'], { script: tables.map(table => `add table ${table}\ndelete table ${table}\n`).join(''), ...call })
 }
 
 /** The table as nft prints it, without counters or handles; undefined when there is none. */

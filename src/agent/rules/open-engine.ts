@@ -6,7 +6,7 @@ import { isAbort, WeftError } from '../../ops/errors.ts'
 import type { Logger } from '../../ops/log.ts'
 import { FAMILIES, perFamily, type PerFamily } from '../leases/per-family.ts'
 import { IptablesEngine } from './iptables-engine.ts'
-import { NftablesEngine } from './nftables-engine.ts'
+import { NftablesEngine, removeNftTables } from './nftables-engine.ts'
 import type { RuleEngine } from './rule-engine.ts'
 
 export type EngineRequest = Readonly<{ nftables: boolean; families: readonly Family[]; instance: string; log: Logger; signal: AbortSignal }>
@@ -26,8 +26,8 @@ async function openIptables(families: readonly Family[], { signal }: Readonly<{ 
 /** A host that switches engines must not masquerade twice. Without the other's program there is nothing to remove. */
 async function removeOther(engine: RuleEngine, request: EngineRequest): Promise<void> {
   try {
-    const other = engine.name === 'iptables' ? await NftablesEngine.open(request) : await openIptables(FAMILIES, request)
-    await other.remove(request.instance, request)
+    if (engine.name === 'iptables') await removeNftTables(request.instance, request)
+    else await (await openIptables(FAMILIES, request)).remove(request.instance, request)
   } catch (err) {
     if (isAbort(err, request.signal)) throw err
     const missing = err instanceof WeftError && (err.code === 'NFT_MISSING' || err.code === 'IPTABLES_MISSING')
