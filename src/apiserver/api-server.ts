@@ -1,9 +1,15 @@
 // The API server: its parts, put together. Opening it returns when it serves.
 
+import type { UserInfo } from '../api/registry/strategy.ts'
+import type { Prefix } from '../net/ip/prefix.ts'
 import type { Store } from '../store/store.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
 import { formatHostPort } from '../net/ip/port.ts'
+import { AddressAllocator } from './allocators/address-allocator.ts'
+import { PortAllocator, type PortRange } from './allocators/port-allocator.ts'
+import { ServiceAllocators } from './allocators/service-allocators.ts'
+import { BearerTokens } from './authentication/bearer-token.ts'
 import { ClientCertificates } from './authentication/client-certificate.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
 import { Catalog } from './catalog.ts'
@@ -14,8 +20,19 @@ import { InternalClient } from './internal-client.ts'
 import { ObjectStore } from './objects/object-store.ts'
 import { Discovery } from './paths/discovery.ts'
 import { serveHealth, type HealthCheck } from './paths/health.ts'
+import { OpenApi } from './paths/openapi.ts'
 import { versionInfo } from './paths/version.ts'
 import { ensureDefaults, ensureNamespaces } from './system/bootstrap.ts'
+import { ensureKubernetesService } from './system/kubernetes-service.ts'
+import { keepSystemObjects } from './system/keep.ts'
+import { ServiceAllocation } from './system/service-allocation.ts'
+import { bindPod } from './subresources/binding.ts'
+import { evictPod } from './subresources/eviction.ts'
+import { finalizeNamespace } from './subresources/finalize.ts'
+import { reviewHandlers } from './subresources/reviews.ts'
+import { getScale, patchScale, putScale } from './subresources/scale.ts'
+import { tokenRequest } from './subresources/token-request.ts'
+import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts'
 import { Admission } from './verbs/admission.ts'
 import type { Serving } from './verbs/call.ts'
 import { Mirror } from './watch/mirror.ts'
@@ -31,6 +48,12 @@ export type ApiServerOptions = Readonly<{
   certificatePem: string
   privateKeyPem: string
   clientCaPem: string | undefined
+  serviceAccountTokens: ServiceAccountTokens | undefined
+  /** By token. */
+  staticTokens: ReadonlyMap<string, UserInfo>
+  /** One or two ranges, of one family each; the first is the primary one. */
+  serviceRanges: readonly Prefix[]
+  nodePortRange: PortRange
   clock: Clock
   log: Logger
 }>
@@ -53,7 +76,14 @@ export class ApiServer implements AsyncDisposable {
     const following = hub.run({ clock, log, signal })
     undo.defer(async () => { stop.abort(new DOMException('the server stops', 'AbortError')); await following })
 
-    const serving: Serving = { objects, hub, clock, log, namespaces: catalog.builtin('', 'namespaces'), admission: new Admission({}) }
+    const allocators = new ServiceAllocators({
+      addresses: options.serviceRanges.map(prefix => new AddressAllocator({ family: prefix.family, prefixes: [prefix], random: Math.random })),
+      ports: new PortAllocator({ range: options.nodePortRange, random: Math.random }),
+    })
+    const allocation = new ServiceAllocation({ allocators, objects, catalog, keyRoot: options.keyRoot })
+    await allocation.load(signal)
+    const admission = new Admission({ '/services': [allocation] })
+    const serving: Serving = { objects, hub, clock, log, namespaces: catalog.builtin('', 'namespaces'), admission }
     const client = new InternalClient(serving, catalog)
     await ensureNamespaces(client, catalog, signal)
     await ensureDefaults(client, catalog, signal)
@@ -72,15 +102,25 @@ export class ApiServer implements AsyncDisposable {
     ]
     const version = versionInfo()
     const discovery = new Discovery({ catalog, serverAddress: formatHostPort(options.advertiseAddress, options.securePort) })
+    const openApi = new OpenApi(catalog)
     const servePath = async (exchange: Exchange, path: string): Promise<boolean> => {
       if (path === '/version') {
         exchange.sendJson(200, version)
         return true
       }
-      return discovery.serve(exchange, path) || await serveHealth(exchange, path, checks)
+      return discovery.serve(exchange, path) || openApi.serve(exchange, path) || await serveHealth(exchange, path, checks)
     }
+    const tokens = new BearerTokens({ staticTokens: options.staticTokens, serviceAccounts: options.serviceAccountTokens, objects, catalog, clock })
     const dispatcher = new Dispatcher({
-      serving, catalog, authenticators: [new ClientCertificates(clock)], authorizer, subresources: {}, virtual: {}, servePath,
+      serving, catalog, authenticators: [new ClientCertificates(clock), tokens], authorizer, servePath,
+      subresources: {
+        '*/scale': { get: getScale, update: putScale, patch: patchScale },
+        '/pods/binding': { create: bindPod(catalog) },
+        '/pods/eviction': { create: evictPod(catalog) },
+        '/namespaces/finalize': { update: finalizeNamespace },
+        '/serviceaccounts/token': { create: tokenRequest(options.serviceAccountTokens, catalog) },
+      },
+      virtual: { ...reviewHandlers({ authorizer, tokens, audiences: options.serviceAccountTokens?.audiences ?? [] }), '/bindings create': bindPod(catalog) },
     })
     const listener = undo.use(await Listener.open({
       bindAddress: options.bindAddress, port: options.securePort, certificatePem: options.certificatePem, privateKeyPem: options.privateKeyPem,
@@ -93,6 +133,11 @@ export class ApiServer implements AsyncDisposable {
       const deadline = clock.monotonicMs() + DRAIN_MS
       while (dispatcher.inFlight.size > 0 && clock.monotonicMs() < deadline) await clock.sleep(10, { signal: new AbortController().signal })
     })
+    const system = keepSystemObjects({
+      ensure: () => ensureKubernetesService({ client, catalog, allocators, advertiseAddress: options.advertiseAddress, securePort: listener.port }, signal), clock, log, signal,
+    })
+    await system.first
+    undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return system.ended })
     return new ApiServer(listener.port, undo.move())
   }
 

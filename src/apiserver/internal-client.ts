@@ -1,11 +1,11 @@
 // Objects that the server itself writes take the same way as a client's: defaults, validation, allocation, store.
 
-import type { ApiObject, Draft } from '../api/object.ts'
+import { cloneJson, type ApiObject, type Draft } from '../api/object.ts'
 import { alreadyExists, StatusError } from '../api/status/status.ts'
-import { beginCreate } from '../api/registry/write.ts'
+import { beginCreate, beginUpdate } from '../api/registry/write.ts'
 import type { ApiResource } from '../api/registry/resource.ts'
 import type { Catalog } from './catalog.ts'
-import { joinParts } from './verbs/admission.ts'
+import { joinParts } from './objects/object-store.ts'
 import { writeContext, type Serving } from './verbs/call.ts'
 import { guardNamespace } from './verbs/namespace-guard.ts'
 
@@ -39,6 +39,19 @@ export class InternalClient {
     const outcome = await objects.insert(resource, draft, { parts: joinParts(guard, admitted) }, { signal })
     if (outcome.kind === 'inserted') return outcome.object
     throw alreadyExists(resource, draft.metadata.name!)
+  }
+
+  /** Makes the stored object say what `wanted` says, unless it `holds` that already. */
+  async put(resource: ApiResource, wanted: Draft, holds: (stored: ApiObject, wanted: Draft) => boolean, signal: AbortSignal): Promise<void> {
+    if (await this.ensure(resource, cloneJson(wanted), signal) === 'created') return
+    const strategy = this.#catalog.strategy(resource)
+    const name = { namespace: wanted.metadata.namespace ?? '', name: wanted.metadata.name! }
+    await this.#serving.objects.update(resource, name, old => {
+      if (holds(old, wanted)) return { kind: 'unchanged' }
+      const draft = { ...cloneJson(wanted), metadata: { ...old.metadata, labels: { ...old.metadata.labels, ...wanted.metadata.labels } } }
+      beginUpdate({ resource, strategy }, draft, old, name, '', writeContext({ serving: this.#serving, user: SYSTEM_USER }))
+      return { kind: 'put', object: draft }
+    }, { signal })
   }
 
   /** Creates it unless it is there. */

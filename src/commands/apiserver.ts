@@ -3,6 +3,10 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { ApiServer } from '../apiserver/api-server.ts'
+import type { PortRange } from '../apiserver/allocators/port-allocator.ts'
+import { parseTokenFile } from '../apiserver/authentication/bearer-token.ts'
+import { ServiceAccountTokens } from '../apiserver/tokens/service-account-tokens.ts'
+import { parsePrefix, type Prefix } from '../net/ip/prefix.ts'
 import { parseAddress } from '../net/ip/address.ts'
 import { systemClock } from '../ops/clock.ts'
 import { InputError } from '../ops/errors.ts'
@@ -18,6 +22,7 @@ type Flags = Readonly<{
   tlsCertFile: string
   tlsPrivateKeyFile: string
   clientCaFile?: string
+  tokenAuthFile?: string
   serviceAccountIssuer: readonly string[]
   serviceAccountKeyFile: readonly string[]
   serviceAccountSigningKeyFile?: string
@@ -39,6 +44,7 @@ export const command = (): Command =>
     .requiredOption('--tls-cert-file <file>', 'serving certificate, PEM')
     .requiredOption('--tls-private-key-file <file>', 'its private key, PEM')
     .option('--client-ca-file <file>', 'authorities whose client certificates are accepted, PEM')
+    .option('--token-auth-file <file>', 'static bearer tokens: lines of token,user,uid,"group1,group2"')
     .option('--service-account-issuer <url>', 'issuer of service-account tokens; the first signs, all are accepted', collect, [])
     .option('--service-account-key-file <file>', 'public key that verifies service-account tokens; may be given more than once', collect, [])
     .option('--service-account-signing-key-file <file>', 'private key that signs service-account tokens')
@@ -66,6 +72,9 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
     store, keyRoot: '/registry', bindAddress: flags.bindAddress, securePort, advertiseAddress,
     certificatePem: readFlagFile('--tls-cert-file', flags.tlsCertFile), privateKeyPem: readFlagFile('--tls-private-key-file', flags.tlsPrivateKeyFile),
     clientCaPem: flags.clientCaFile === undefined ? undefined : readFlagFile('--client-ca-file', flags.clientCaFile),
+    serviceAccountTokens: openTokens(flags),
+    staticTokens: flags.tokenAuthFile === undefined ? new Map() : parseTokenFile(readFlagFile('--token-auth-file', flags.tokenAuthFile)),
+    serviceRanges: parseServiceRanges(flags.serviceClusterIpRange), nodePortRange: parseNodePortRange(flags.serviceNodePortRange),
     clock: systemClock, log,
   })
   log.info({ address: flags.bindAddress, port: server.port, dataDir: flags.dataDir, revision: await store.revision() }, 'ready')
@@ -73,6 +82,32 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+function openTokens(flags: Flags): ServiceAccountTokens | undefined {
+  const { serviceAccountSigningKeyFile: signing, serviceAccountIssuer: issuers } = flags
+  if (signing === undefined) return undefined
+  if (issuers.length === 0) throw new InputError('--service-account-issuer', '', 'must be given along with --service-account-signing-key-file')
+  return new ServiceAccountTokens({
+    issuers, audiences: flags.apiAudiences === undefined ? issuers : flags.apiAudiences.split(','),
+    signingKeyPem: readFlagFile('--service-account-signing-key-file', signing),
+    verifyingKeyPems: flags.serviceAccountKeyFile.map(path => readFlagFile('--service-account-key-file', path)),
+  })
+}
+
+function parseServiceRanges(text: string): readonly Prefix[] {
+  const ranges = text.split(',').map(cidr => parsePrefix(cidr.trim(), '--service-cluster-ip-range'))
+  if (ranges.length > 2 || (ranges.length === 2 && ranges[0]!.family === ranges[1]!.family)) {
+    throw new InputError('--service-cluster-ip-range', text, 'must be one prefix, or one of each address family')
+  }
+  return ranges
+}
+
+function parseNodePortRange(text: string): PortRange {
+  const match = /^(\d+)-(\d+)$/.exec(text)
+  const [first, last] = [Number(match?.[1]), Number(match?.[2])]
+  if (match === null || first < 1 || last > 65_535 || first > last) throw new InputError('--service-node-port-range', text, 'is not a range such as 30000-32767')
+  return { first, last }
 }
 
 function parsePortFlag(name: string, text: string): number {

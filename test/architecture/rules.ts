@@ -52,6 +52,7 @@ const WRAPPED: Readonly<Record<string, RegExp>> = {
   pino: /^src\/ops\//,
   '@peculiar/x509': /^src\/ops\/certificates\//,
   'reflect-metadata': /^src\/ops\/certificates\//,
+  jose: /^src\/apiserver\/tokens\//,
   commander: /^src\/commands\//,
   'fast-json-patch': /^src\/api\/patch\//,
 }

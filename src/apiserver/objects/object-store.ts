@@ -3,13 +3,27 @@
 import type { ApiObject } from '../../api/object.ts'
 import { storageKey, storagePrefix, type ApiResource } from '../../api/registry/resource.ts'
 import { serverTimeout } from '../../api/status/status.ts'
-import { prefixEnd, type Change, type Compare, type Entry, type RangeResult, type Store } from '../../store/store.ts'
+import { prefixEnd, type Change, type Compare, type Entry, type RangeResult, type Store, type TxnResult } from '../../store/store.ts'
 import { decodeValue, encodeValue, type StoredObject } from './stored-object.ts'
 
 /** Further conditions and changes that belong to one write, such as the IPAddress of a Service's cluster IP. */
-export type WriteParts = Readonly<{ compares: readonly Compare[]; changes: readonly Change[] }>
+export type WriteParts = Readonly<{
+  compares: readonly Compare[]
+  changes: readonly Change[]
+  /** Changes whose values must be those of the moment at which the transaction is submitted. */
+  lateChanges?: () => readonly Change[]
+  /** Called exactly once for parts that were made, whether or not they ever reached the store. */
+  settle?: (outcome: 'committed' | 'failed') => void
+}>
 
 export const NO_PARTS: WriteParts = { compares: [], changes: [] }
+
+export const joinParts = (a: WriteParts, b: WriteParts | undefined): WriteParts => (b === undefined ? a : {
+  compares: [...a.compares, ...b.compares],
+  changes: [...a.changes, ...b.changes],
+  lateChanges: () => [...(a.lateChanges?.() ?? []), ...(b.lateChanges?.() ?? [])],
+  settle: outcome => { a.settle?.(outcome); b.settle?.(outcome) },
+})
 
 /** What to do with an object that was read: `delete` removes it, showing `object` as its last state. */
 export type UpdatePlan =
@@ -74,9 +88,7 @@ export class ObjectStore {
   async insert(resource: ApiResource, object: ApiObject, extra: Readonly<{ parts: WriteParts; ttlSeconds?: number }>, options: Options): Promise<InsertOutcome> {
     const key = this.key(resource, nameOf(object))
     const put: Change = { kind: 'put', key, value: encodeValue(resource, object), ...(extra.ttlSeconds === undefined ? {} : { ttlSeconds: extra.ttlSeconds }) }
-    const result = await this.store.commit({
-      compares: [{ key, modRevision: 0 }, ...extra.parts.compares], changes: [put, ...extra.parts.changes],
-    }, options)
+    const result = await this.#commit({ key, modRevision: 0 }, put, extra.parts, options)
     if (!result.ok) {
       const existing = result.current[0]
       return existing === undefined ? { kind: 'parts-conflict' } : { kind: 'exists', existing: decodeValue(existing) }
@@ -101,13 +113,24 @@ export class ObjectStore {
       const parts = planned.parts ?? NO_PARTS
       const change: Change = planned.kind === 'delete' ? { kind: 'delete', key }
         : { kind: 'put', key, value: encodeValue(resource, planned.object), ...(planned.ttlSeconds === undefined ? {} : { ttlSeconds: planned.ttlSeconds }) }
-      const result = await this.store.commit({
-        compares: [{ key, modRevision: entry.modRevision }, ...parts.compares], changes: [change, ...parts.changes],
-      }, options)
+      const result = await this.#commit({ key, modRevision: entry.modRevision }, change, parts, options)
       if (result.ok) return { kind: planned.kind, object: withRevision(planned.object, result.revision) }
       entry = result.current[0]
     }
     throw serverTimeout(resource, 'update', 1)
+  }
+
+  async #commit(compare: Compare, change: Change, parts: WriteParts, options: Options): Promise<TxnResult> {
+    let outcome: 'committed' | 'failed' = 'failed'
+    try {
+      const result = await this.store.commit({
+        compares: [compare, ...parts.compares], changes: [change, ...parts.changes, ...(parts.lateChanges?.() ?? [])],
+      }, options)
+      if (result.ok) outcome = 'committed'
+      return result
+    } finally {
+      parts.settle?.(outcome)
+    }
   }
 }
 

@@ -4,7 +4,7 @@
 import type { ApiObject, Draft } from '../../api/object.ts'
 import type { ApiResource } from '../../api/registry/resource.ts'
 import type { WriteContext } from '../../api/registry/strategy.ts'
-import { NO_PARTS, type WriteParts } from '../objects/object-store.ts'
+import { joinParts, NO_PARTS, type WriteParts } from '../objects/object-store.ts'
 
 export type AdmissionContext = WriteContext & Readonly<{
   dryRun: boolean
@@ -14,7 +14,7 @@ export type AdmissionContext = WriteContext & Readonly<{
   warn: (text: string) => void
 }>
 
-/** Every method may throw a StatusError to refuse. Runs again, on a fresh draft, when the transaction lost a race. */
+/** Every method may throw a StatusError to refuse. Runs again, on a fresh draft, when the transaction lost a race. With `dryRun` nothing may stay taken. */
 export interface AdmissionPlugin {
   create?(draft: Draft, context: AdmissionContext): Promise<WriteParts>
   update?(draft: Draft, old: ApiObject, context: AdmissionContext): Promise<WriteParts>
@@ -45,10 +45,12 @@ export class Admission {
 
   async #run(resource: ApiResource, call: (plugin: AdmissionPlugin) => Promise<WriteParts> | undefined): Promise<WriteParts> {
     let parts = NO_PARTS
-    for (const plugin of this.#table[`${resource.group}/${resource.plural}`] ?? []) parts = joinParts(parts, await call(plugin))
+    try {
+      for (const plugin of this.#table[`${resource.group}/${resource.plural}`] ?? []) parts = joinParts(parts, await call(plugin))
+    } catch (error) {
+      parts.settle?.('failed')
+      throw error
+    }
     return parts
   }
 }
-
-export const joinParts = (a: WriteParts, b: WriteParts | undefined): WriteParts =>
-  b === undefined ? a : { compares: [...a.compares, ...b.compares], changes: [...a.changes, ...b.changes] }

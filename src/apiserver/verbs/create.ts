@@ -6,7 +6,7 @@ import { beginCreate, finishCreate } from '../../api/registry/write.ts'
 import { alreadyExists, nameExhausted, serverTimeout } from '../../api/status/status.ts'
 import { sendValue } from '../http/send.ts'
 import { decodeObject } from '../http/decode-body.ts'
-import { joinParts } from './admission.ts'
+import { joinParts } from '../objects/object-store.ts'
 import { writeContext, type Call } from './call.ts'
 import { guardNamespace } from './namespace-guard.ts'
 import { renderObject, renderingOf } from './render.ts'
@@ -38,8 +38,14 @@ export async function createObject(call: Call, body: Draft, options: WriteOption
     const admitted = await serving.admission.create(resource, draft, {
       ...context, dryRun: options.dryRun, subresource: '', signal, warn: text => exchange.warn(text),
     })
-    for (const warning of finishCreate({ resource, strategy }, draft)) exchange.warn(warning)
+    try {
+      for (const warning of finishCreate({ resource, strategy }, draft)) exchange.warn(warning)
+    } catch (error) {
+      admitted.settle?.('failed')
+      throw error
+    }
     if (options.dryRun) {
+      admitted.settle?.('failed')
       const existing = await serving.objects.read(resource, { namespace: draft.metadata.namespace ?? '', name: draft.metadata.name! }, { signal })
       if (existing !== undefined) throw existsError(call, existing.object)
       return draft

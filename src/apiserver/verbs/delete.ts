@@ -45,6 +45,7 @@ export async function deleteObject(call: Call, name: string, options: DeleteOpti
     const parts = await serving.admission.delete(resource, old, {
       ...context, dryRun: options.dryRun, subresource: '', signal: exchange.signal, warn: text => exchange.warn(text),
     })
+    if (options.dryRun) parts.settle?.('failed')
     return { kind: 'delete', object: old, parts }
   }
   if (!options.dryRun) return serving.objects.update(resource, target, plan, { signal: exchange.signal })

@@ -6,6 +6,7 @@ import { applyJsonPatch } from '../../api/patch/json-patch.ts'
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
 import { mergeRulesOf } from '../../api/patch/merge-strategy.ts'
 import { applyStrategicMerge } from '../../api/patch/strategic-merge.ts'
+import type { GroupVersionKind } from '../../api/registry/resource.ts'
 import { forbidden } from '../../api/status/field-error.ts'
 import { badRequest, invalidObject, notFoundObject, unsupportedMediaType } from '../../api/status/status.ts'
 import { asObject, mediaType } from '../http/decode-body.ts'
@@ -31,21 +32,27 @@ export async function patch(call: Call): Promise<void> {
   if (options.force !== undefined) {
     throw invalidObject({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [forbidden('force', 'may not be specified for non-apply patch')])
   }
-  const change = parsePatch(call, type, body)
-  const outcome = await updateObject(call, options, old => patched(call, old, change))
+  const change = parsePatch(resource, type, body)
+  const outcome = await updateObject(call, options, old => patched(resource, old, change))
   if (outcome === undefined) throw notFoundObject(resource, request.name)
   sendValue(exchange, 200, negotiated.format, renderObject(outcome.object, strategy, rendering, serving.clock.now()))
 }
 
+/** A patched copy of an object that is only a view (Scale). Throws like `patch`. */
+export const applyPatch = (kind: PatchedKind, contentType: string | undefined, body: Buffer, object: ApiObject): Draft =>
+  patched(kind, object, parsePatch({ ...kind, custom: false }, mediaType(contentType), body))
+
+type PatchedKind = GroupVersionKind
+
 /** Applies the change to a copy of what is stored. A resourceVersion that the patch sets is a precondition; one it leaves alone is none. */
-function patched({ resource }: Call, old: ApiObject, change: (target: JsonObject) => JsonObject): Draft {
+function patched(kind: PatchedKind, old: ApiObject, change: (target: JsonObject) => JsonObject): Draft {
   const before = old.metadata.resourceVersion
-  const result = asObject(change(old as unknown as JsonObject), resource)
+  const result = asObject(change(old as unknown as JsonObject), kind)
   if (result.metadata.resourceVersion === before) delete result.metadata.resourceVersion
   return result
 }
 
-function parsePatch({ resource }: Call, type: string, body: Buffer): (target: JsonObject) => JsonObject {
+function parsePatch(resource: PatchedKind & Readonly<{ custom: boolean }>, type: string, body: Buffer): (target: JsonObject) => JsonObject {
   switch (type) {
     case PATCH_TYPES.json: {
       const operations = parseJson(body)

@@ -50,10 +50,15 @@ async function planUpdate(call: Call, options: WriteOptions, draft: Draft, old: 
   const parts = await serving.admission.update(resource, draft, old, {
     ...context, dryRun: options.dryRun, subresource: request.subresource, signal: exchange.signal, warn: text => exchange.warn(text),
   })
-  for (const warning of finishUpdate(target, draft, old, request.subresource)) exchange.warn(warning)
-  if (mayGo(draft)) return { kind: 'delete', object: draft, parts }
-  if (isUnchanged(draft, old)) return { kind: 'unchanged' }
-  return { kind: 'put', object: draft, parts, ...ttlOf(call) }
+  let used = false
+  try {
+    for (const warning of finishUpdate(target, draft, old, request.subresource)) exchange.warn(warning)
+    if (!mayGo(draft) && isUnchanged(draft, old)) return { kind: 'unchanged' }
+    used = !options.dryRun
+    return mayGo(draft) ? { kind: 'delete', object: draft, parts } : { kind: 'put', object: draft, parts, ...ttlOf(call) }
+  } finally {
+    if (!used) parts.settle?.('failed')
+  }
 }
 
 function checkPreconditions({ resource, request }: Call, draft: Draft, old: ApiObject): void {

@@ -1,0 +1,49 @@
+// The Service `default/kubernetes`, under which pods reach this server, and its endpoints. Ensured again and again:
+// who deletes one sees it return with the same address.
+
+import { equalJson, isPlainObject, type ApiObject, type Draft } from '../../api/object.ts'
+import { formatAddress, parseAddress } from '../../net/ip/address.ts'
+import type { ServiceAllocators } from '../allocators/service-allocators.ts'
+import type { Catalog } from '../catalog.ts'
+import type { InternalClient } from '../internal-client.ts'
+
+type Options = Readonly<{
+  client: InternalClient
+  catalog: Catalog
+  allocators: ServiceAllocators
+  advertiseAddress: string
+  securePort: number
+}>
+
+const NAME = { namespace: 'default', name: 'kubernetes' } as const
+
+export async function ensureKubernetesService({ client, catalog, allocators, advertiseAddress, securePort }: Options, signal: AbortSignal): Promise<void> {
+  const clusterIp = formatAddress(allocators.addresses[0]!.first())
+  await client.ensure(catalog.builtin('', 'services'), {
+    apiVersion: 'v1', kind: 'Service', metadata: { ...NAME, labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      type: 'ClusterIP', clusterIP: clusterIp, clusterIPs: [clusterIp], ipFamilyPolicy: 'SingleStack', sessionAffinity: 'None',
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: securePort }],
+    },
+  }, signal)
+  const family = parseAddress(advertiseAddress, '--advertise-address').family
+  const ports = [{ name: 'https', protocol: 'TCP', port: securePort }]
+  await client.put(catalog.builtin('', 'endpoints'), {
+    apiVersion: 'v1', kind: 'Endpoints', metadata: { ...NAME, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip: advertiseAddress }], ports }],
+  }, holds, signal)
+  await client.put(catalog.builtin('discovery.k8s.io', 'endpointslices'), {
+    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { ...NAME, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: family === 4 ? 'IPv4' : 'IPv6', endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }], ports,
+  }, holds, signal)
+}
+
+/** True when the stored object says all that the wanted one says; defaults that were added do not matter. */
+const holds = (stored: ApiObject, wanted: Draft): boolean =>
+  Object.keys(wanted).every(field => field === 'metadata' ? contains(stored.metadata.labels, wanted.metadata.labels) : contains(stored[field], wanted[field]))
+
+function contains(stored: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) return Array.isArray(stored) && stored.length === wanted.length && wanted.every((item, i) => contains(stored[i], item))
+  if (isPlainObject(wanted)) return isPlainObject(stored) && Object.keys(wanted).every(key => contains(stored[key], wanted[key]))
+  return equalJson(stored, wanted)
+}
