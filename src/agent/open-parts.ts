@@ -1,5 +1,7 @@
 // Puts the agent's parts together from settings: which store, which files, which CNI server.
 
+import type { CniServer } from '../../cni/plugin/options.ts'
+import { openCniServer } from '../../cni/plugin/server.ts'
 import { loadKubeconfig } from '../client/kubeconfig/load.ts'
 import { openApiClient, type ApiClient } from '../client/api-client.ts'
 import type { Clock } from '../ops/clock.ts'
@@ -7,6 +9,7 @@ import type { Logger } from '../ops/log.ts'
 import { networksOf, type NetworkConfig } from './config/network-config.ts'
 import { loadNetworkConfigFile } from './config/load-network-config.ts'
 import type { AgentParts } from './agent.ts'
+import type { CniOptions } from './options.ts'
 import type { AgentSettings, StoreOptions } from './flags/read-flags.ts'
 import { annotationNames } from './leases/kube/annotations.ts'
 import { KubeLeaseManager } from './leases/kube/kube-lease-manager.ts'
@@ -16,8 +19,12 @@ type Surroundings = Readonly<{ log: Logger; clock: Clock; env: Readonly<Record<s
 
 export function openAgentParts(settings: AgentSettings, surroundings: Surroundings): AgentParts {
   const { log, clock } = surroundings
-  return { options: settings.agent, log, clock, openCni: undefined, ...storeParts(settings.store, surroundings) }
+  const { cni } = settings.agent
+  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ signal }) => openCni(cni, { log, signal }), ...storeParts(settings.store, surroundings) }
 }
+
+const openCni = ({ socketPath, ...folders }: CniOptions, { log, signal }: Readonly<{ log: Logger; signal: AbortSignal }>): Promise<CniServer> =>
+  openCniServer({ ...folders, ...(socketPath !== undefined && { socketPath }), log: log.child({ component: 'cni' }), signal })
 
 type StoreParts = Pick<AgentParts, 'loadConfig' | 'openManager'>
 

@@ -19,6 +19,8 @@ export type AgentLabOptions = Readonly<{
   /** Written to net-conf.json. */
   netConf?: unknown
   flags: readonly string[]
+  /** Wires pods, under net.d, bin and cni.sock of the agent's folder. */
+  cni?: boolean
   env?: Readonly<Record<string, string>>
   /** Programs to run instead of Weft's agent, such as a real flanneld. Gets the flags that both share. */
   program?: readonly string[]
@@ -82,7 +84,7 @@ export class AgentLab implements AsyncDisposable {
     const { host, flags, env, nodeName, program } = this.#options
     const command = [
       ...(program ?? [process.execPath, MAIN, 'agent']), '--net-config-path', this.netConfPath, '--subnet-file', this.subnetFile,
-      '--healthz-ip', '127.0.0.1', '--healthz-port', String(HEALTH_PORT), ...flags, ...extraFlags,
+      '--healthz-ip', '127.0.0.1', '--healthz-port', String(HEALTH_PORT), ...(this.#options.cni === true ? this.#cniFlags : []), ...flags, ...extraFlags,
     ]
     const child = spawn('nsenter', [`--net=${host.netns}`, '--', ...command], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -90,6 +92,11 @@ export class AgentLab implements AsyncDisposable {
     })
     createInterface({ input: child.stderr! }).on('line', line => this.#lines.push(line))
     this.#process = child
+  }
+
+  get #cniFlags(): readonly string[] {
+    const folder = (name: string): string => join(this.directory, name)
+    return ['--cni-conf-dir', folder('net.d'), '--cni-bin-dir', folder('bin'), '--cni-socket', folder('cni.sock'), '--cni-state-dir', folder('cni')]
   }
 
   /** Everything logged so far, over all starts; lines that are not JSON become messages. */

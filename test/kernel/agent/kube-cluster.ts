@@ -17,6 +17,10 @@ export type KubeClusterOptions = Readonly<{
   backend: Readonly<Record<string, unknown>>
   dualStack?: boolean
   flags?: readonly string[]
+  /** Agents wire pods themselves, under net.d, bin and cni.sock of their folder. */
+  cni?: boolean
+  /** False: no pods are made. */
+  pods?: boolean
   netConf?: Readonly<Record<string, unknown>>
 }>
 
@@ -49,7 +53,7 @@ export class KubeCluster implements AsyncDisposable {
     const pods: Pod[] = []
     const bridges: TcpBridge[] = []
     for (const host of lab.hosts) {
-      pods.push(await host.addPod())
+      if (options.pods !== false) pods.push(await host.addPod())
       bridges.push(held.use(await TcpBridge.open({ netns: host.netns, port: api.port })))
     }
     const cluster = new KubeCluster({ lab, api, client, pods, bridges, options, held: held.move() })
@@ -77,6 +81,7 @@ export class KubeCluster implements AsyncDisposable {
         Network: '10.244.0.0/16', ...(this.#options.dualStack === true && { EnableIPv6: true, IPv6Network: 'fd44::/16' }),
         Backend: this.#options.backend, ...this.#options.netConf, ...more.netConf,
       },
+      ...(this.#options.cni === true && { cni: true }),
       flags: ['--kube-subnet-mgr', '--kubeconfig-file', this.api.kubeconfig, '--iface', 'eth0', '--ip-masq', ...(this.#options.flags ?? []), ...(more.flags ?? [])],
     }))
   }
