@@ -73,7 +73,7 @@ async function wire(host: CniHost, request: CniRequest, options: AddOptions & Re
   const lease = options.kind === 'weft' ? host.lease() : undefined
   const mtu = config.mtu ?? lease?.mtu
   const ips = ipsOf(record.addresses, 2)
-  const leased: readonly CniRoute[] = (lease?.clusterCidrs ?? [])
+  const leased: readonly CniRoute[] = (config.ipam?.sets.length === 0 ? (lease?.clusterCidrs ?? []) : [])
     .filter(prefix => ips.some(ip => ip.address.address.family === prefix.family))
     .map(prefix => ({ dst: { address: networkAddress(prefix), prefixLength: prefix.length } }))
   const routes = planResultRoutes({ ips, routes: [...(config.ipam?.routes ?? []), ...leased], isDefaultGateway: config.isDefaultGateway })

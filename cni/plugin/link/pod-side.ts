@@ -38,16 +38,21 @@ export async function configurePod(spec: PodSpec, options: Options): Promise<Lin
   const link = await pod.links.get(spec.ifname, options)
   if (link === undefined) throw new CniError('CNI_TRY_AGAIN_LATER', `interface ${spec.ifname} vanished from the pod's namespace while it was being wired`)
   if (spec.linkDown) return link
-  // One datagram: the kernel carries it out in order, and with addresses in place before the link is up nothing is announced by halves.
-  await pod.apply([
+  const bringUp = [
+    // With addresses in place before the link is up, nothing is announced by halves.
     ...spec.ips.map(({ address }) => newAddressMessage({ ...address, linkIndex: link.index, ...(address.prefixLength < 31 && { broadcast: 'network' as const }) })),
     linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${spec.ifname} up` }, link.index, { up: true }),
-  ], options)
-  if (spec.duplicateAddressDetection) await waitUntilUsable(pod, link.index, options)
+  ]
   const routes = planPodRoutes({ routes: spec.routes, ips: spec.ips, linkIndex: link.index })
-  if (routes.length > 0) {
-    await pod.apply(routes.map(route => routeMessage({ type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL, operation: `RTM_NEWROUTE ${describeRoute(route)}` }, route)), options)
+    .map(route => routeMessage({ type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL, operation: `RTM_NEWROUTE ${describeRoute(route)}` }, route))
+  // One datagram for all where nothing has to be waited for. A route that stands already, another interface's, stays.
+  if (!spec.duplicateAddressDetection) {
+    await pod.apply([...bringUp, ...routes], { ...options, tolerated: ['EEXIST'] })
+    return link
   }
+  await pod.apply(bringUp, options)
+  await waitUntilUsable(pod, link.index, options)
+  if (routes.length > 0) await pod.apply(routes, { ...options, tolerated: ['EEXIST'] })
   return link
 }
 

@@ -2,6 +2,7 @@
 
 import { NETLINK_ROUTE } from '../netlink/constants.ts'
 import type { MessageWriter } from '../netlink/message-writer.ts'
+import { isRefusal } from '../netlink/netlink-error.ts'
 import { NetlinkSocket, type RequestOptions } from '../netlink/netlink-socket.ts'
 import type { NetnsReference } from '../netns/identity.ts'
 import { Addresses } from './addresses.ts'
@@ -36,11 +37,14 @@ export class Rtnl implements AsyncDisposable {
     this.fdb = new Fdb(socket)
   }
 
-  /** Sends messages in order, in as few datagrams as fit. Rejects with the first refusal; the rest of its datagram is carried out all the same. */
-  async apply(messages: readonly MessageWriter[], options: RequestOptions): Promise<void> {
+  /**
+   * Sends messages in order, in as few datagrams as fit. Rejects with the first refusal whose errno is not among
+   * `tolerated`; the rest of its datagram is carried out all the same.
+   */
+  async apply(messages: readonly MessageWriter[], options: RequestOptions & Readonly<{ tolerated?: readonly string[] }>): Promise<void> {
     for (let start = 0; start < messages.length; start += MESSAGES_PER_DATAGRAM) {
       const outcomes = await this.#socket.transact(messages.slice(start, start + MESSAGES_PER_DATAGRAM), options)
-      const failed = outcomes.find(outcome => outcome.error !== undefined)
+      const failed = outcomes.find(({ error }) => error !== undefined && !isRefusal(error, ...(options.tolerated ?? [])))
       if (failed?.error !== undefined) throw failed.error
     }
   }
