@@ -47,6 +47,8 @@ export function planControllerManager(plan: ClusterPlan, base: BaseEnvironment):
     `--node-cidr-mask-size=${HOST_SUBNET_LENGTH}`,
     `--service-cluster-ip-range=${formatPrefix(plan.serviceCidr)}`,
     `--root-ca-file=${pkiPaths(paths).authority}`,
+    // One runs per cluster: electing a leader would only make its successor wait for the lease to run out.
+    '--leader-elect=false',
   ])
 }
 

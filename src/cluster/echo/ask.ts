@@ -1,16 +1,25 @@
 // The client of the echo server.
 
 import { request } from 'node:http'
+import { isIP } from 'node:net'
+import { inNetns } from '../../net/netns/in-netns.ts'
 import { WeftError } from '../../ops/errors.ts'
 
 /** What an answer says. */
 export type EchoAnswer = Readonly<{ pod: string; host: string; client: string }>
 
-/** Asks over HTTP, each time on a connection of its own, so that a Service chooses anew. Throws ECHO_FAILED. */
-export async function ask(url: string, options: Readonly<{ timeoutMs: number; signal: AbortSignal }>): Promise<EchoAnswer> {
+export type AskOptions = Readonly<{
+  timeoutMs: number
+  /** Path of the network namespace to ask from; absent: our own. */
+  netns?: string | undefined
+  signal: AbortSignal
+}>
+
+/** Asks `http://<address>:<port>/…`, each time on a connection of its own, so that a Service chooses anew. Throws ECHO_FAILED. */
+export async function ask(url: string, options: AskOptions): Promise<EchoAnswer> {
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)])
   try {
-    return readEchoAnswer(await get(url, signal))
+    return readEchoAnswer(await get(new URL(url), options.netns, signal))
   } catch (cause) {
     options.signal.throwIfAborted()
     const problem = signal.aborted ? `no answer within ${options.timeoutMs / 1000} s` : (cause as Error).message
@@ -25,9 +34,10 @@ export function readEchoAnswer(text: string): EchoAnswer {
   return { pod: match[1]!, host: match[2]!, client: match[3]! }
 }
 
-const get = (url: string, signal: AbortSignal): Promise<string> =>
+const get = (url: URL, netns: string | undefined, signal: AbortSignal): Promise<string> =>
   new Promise((resolve, reject) => {
-    const call = request(url, { agent: false, signal }, response => {
+    const where = netns === undefined ? {} : { hostname: 'asked-from-netns', lookup: lookupIn(netns, url.hostname.replace(/^\[|\]$/g, '')), autoSelectFamily: false }
+    const call = request(url, { ...where, agent: false, signal }, response => {
       let text = ''
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
       response.once('end', () => resolve(text))
@@ -36,3 +46,11 @@ const get = (url: string, signal: AbortSignal): Promise<string> =>
     call.once('error', reject)
     call.end()
   })
+
+/**
+ * Node makes a client's socket right when its look-up answers, and a socket belongs to the namespace where it was made.
+ * So a look-up that answers from inside the namespace decides where the connection begins.
+ */
+const lookupIn = (netns: string, address: string) =>
+  (_host: string, _options: unknown, callback: (error: null, address: string, family: number) => void): void =>
+    inNetns(netns, () => callback(null, address, isIP(address)))

@@ -17,14 +17,12 @@ import { createSample, whenSampleRuns } from '../sample/deploy-sample.ts'
 import { podNetns, podsOf, tryClusterIp, tryNodePort, tryPod } from '../sample/try-sample.ts'
 import type { Component } from '../supervisor/daemon.ts'
 import type { Fleet } from '../supervisor/fleet.ts'
-import type { WeftProgram } from '../supervisor/run-daemon.ts'
 import { HOST_LINK } from '../underlay/make-underlay.ts'
 import { waitFor } from '../wait-for.ts'
 import { claimHosts, clearRemains } from './claim-cluster.ts'
 
 export type UpOptions = Readonly<{
   cluster: ClusterOptions
-  program: WeftProgram
   environment: BaseEnvironment
   progress: Progress
   fleet: Fleet
@@ -84,16 +82,16 @@ async function startDaemons(plan: ClusterPlan, client: ApiClient, { fleet, envir
   }))
 }
 
-async function runSample(plan: ClusterPlan, client: ApiClient, { program, progress, signal }: UpOptions): Promise<void> {
+async function runSample(plan: ClusterPlan, client: ApiClient, { progress, signal }: UpOptions): Promise<void> {
   const hosts = plan.hosts
   const service = await createSample(client, { hosts, signal })
   const pods = await progress.step('sample pods', () => whenSampleRuns(client, { hosts, signal }), found => `sample pods ${found.map(pod => `${pod.name} on ${pod.host}`).join(', ')}`)
   const [from, to] = [pods[0]!, pods[1]!]
   const netns = await podNetns(plan.name, from, { signal })
-  await progress.step(`pod to pod: ${from.name} to ${to.name} at ${to.address}`, () => tryPod(netns, to, program, { signal }), ([answer]) =>
-    `pod to pod: ${from.name} asked ${to.address}, ${answer!.pod} on ${answer!.host} answered and saw ${answer!.client}`)
+  await progress.step(`pod to pod: ${from.name} to ${to.name} at ${to.address}`, () => tryPod(netns, to, { signal }), answer =>
+    `pod to pod: ${from.name} asked ${to.address}, ${answer.pod} on ${answer.host} answered and saw ${answer.client}`)
   const clusterIp = `${service.clusterIp}:${service.port}`
-  await progress.step(`pod to cluster IP: ${from.name} to ${clusterIp}`, () => tryClusterIp(netns, service, program, { signal }), answers =>
+  await progress.step(`pod to cluster IP: ${from.name} to ${clusterIp}`, () => tryClusterIp(netns, service, { signal }), answers =>
     `pod to cluster IP: ${from.name} asked ${clusterIp}, answers from ${podsOf(answers).join(', ')}`)
   for (const host of hosts) {
     await progress.step(`outside to node port ${service.nodePort} of ${host.name}`, () => tryNodePort(host, service, { signal }), answers =>

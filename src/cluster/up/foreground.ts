@@ -29,7 +29,7 @@ export async function upInForeground(cluster: ClusterOptions, terminal: UpTermin
   try {
     terminal.write(`weft up: cluster ${cluster.name}, ${cluster.hostCount} hosts, ${cluster.backend}, ${cluster.proxyMode}\n`)
     const progress = new Progress(terminal, systemClock)
-    const plan = await bringUp({ cluster, program: ownProgram(), environment: ownEnvironment(), progress, fleet, signal })
+    const plan = await bringUp({ cluster, environment: ownEnvironment(), progress, fleet, signal })
     terminal.write(await summary(plan, progress.elapsedSeconds(), signal))
     upYet = true
     terminal.ready()
