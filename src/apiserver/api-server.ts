@@ -2,6 +2,7 @@
 
 import type { UserInfo } from '../api/registry/strategy.ts'
 import type { Prefix } from '../net/ip/prefix.ts'
+import { COMPACTION_INTERVAL_MS, KEEP_REVISIONS, runCompaction } from '../store/compaction.ts'
 import type { Store } from '../store/store.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
@@ -25,6 +26,8 @@ import { versionInfo } from './paths/version.ts'
 import { ensureDefaults, ensureNamespaces } from './system/bootstrap.ts'
 import { ensureKubernetesService } from './system/kubernetes-service.ts'
 import { keepSystemObjects } from './system/keep.ts'
+import { NamespaceAdmission } from './system/namespace-admission.ts'
+import { PodAdmission } from './system/pod-admission.ts'
 import { ServiceAllocation } from './system/service-allocation.ts'
 import { bindPod } from './subresources/binding.ts'
 import { evictPod } from './subresources/eviction.ts'
@@ -74,7 +77,8 @@ export class ApiServer implements AsyncDisposable {
     const objects = new ObjectStore(store, options.keyRoot)
     const hub = new WatchHub({ store, prefix: `${options.keyRoot}/` })
     const following = hub.run({ clock, log, signal })
-    undo.defer(async () => { stop.abort(new DOMException('the server stops', 'AbortError')); await following })
+    const compacting = runCompaction({ store, intervalMs: COMPACTION_INTERVAL_MS, keepRevisions: KEEP_REVISIONS, clock, log, signal })
+    undo.defer(async () => { stop.abort(new DOMException('the server stops', 'AbortError')); await Promise.all([following, compacting]) })
 
     const allocators = new ServiceAllocators({
       addresses: options.serviceRanges.map(prefix => new AddressAllocator({ family: prefix.family, prefixes: [prefix], random: Math.random })),
@@ -82,7 +86,9 @@ export class ApiServer implements AsyncDisposable {
     })
     const allocation = new ServiceAllocation({ allocators, objects, catalog, keyRoot: options.keyRoot })
     await allocation.load(signal)
-    const admission = new Admission({ '/services': [allocation] })
+    const admission = new Admission({
+      '/services': [allocation], '/pods': [new PodAdmission({ objects, catalog })], '/namespaces': [new NamespaceAdmission({ objects, catalog })],
+    })
     const serving: Serving = { objects, hub, clock, log, namespaces: catalog.builtin('', 'namespaces'), admission }
     const client = new InternalClient(serving, catalog)
     await ensureNamespaces(client, catalog, signal)

@@ -2,7 +2,7 @@
 
 import { cloneJson, type ApiObject, type Draft } from '../api/object.ts'
 import { alreadyExists, StatusError } from '../api/status/status.ts'
-import { beginCreate, beginUpdate } from '../api/registry/write.ts'
+import { beginCreate, beginUpdate, finishCreate } from '../api/registry/write.ts'
 import type { ApiResource } from '../api/registry/resource.ts'
 import type { Catalog } from './catalog.ts'
 import { joinParts } from './objects/object-store.ts'
@@ -35,7 +35,12 @@ export class InternalClient {
     beginCreate({ resource, strategy }, draft, { namespace: draft.metadata.namespace ?? '', name: draft.metadata.name ?? '' }, context)
     const guard = await guardNamespace(objects, namespaces, { resource, object: draft }, signal)
     const admitted = await admission.create(resource, draft, { ...context, dryRun: false, subresource: '', signal, warn: () => undefined })
-    // Written by the server itself, so trusted: kinds need not have rules of their own yet.
+    try {
+      finishCreate({ resource, strategy }, draft)
+    } catch (error) {
+      admitted.settle?.('failed')
+      throw error
+    }
     const outcome = await objects.insert(resource, draft, { parts: joinParts(guard, admitted) }, { signal })
     if (outcome.kind === 'inserted') return outcome.object
     throw alreadyExists(resource, draft.metadata.name!)

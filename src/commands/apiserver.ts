@@ -1,10 +1,12 @@
 // `weft apiserver`: flags named and meant as kube-apiserver's; --data-dir is our own.
 
 import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { Command } from 'commander'
 import { ApiServer } from '../apiserver/api-server.ts'
 import type { PortRange } from '../apiserver/allocators/port-allocator.ts'
 import { parseTokenFile } from '../apiserver/authentication/bearer-token.ts'
+import { isReachable } from '../apiserver/system/kubernetes-service.ts'
 import { ServiceAccountTokens } from '../apiserver/tokens/service-account-tokens.ts'
 import { parsePrefix, type Prefix } from '../net/ip/prefix.ts'
 import { parseAddress } from '../net/ip/address.ts'
@@ -61,8 +63,9 @@ export const command = (): Command =>
 async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: AbortSignal): Promise<void> {
   const securePort = parsePortFlag('secure-port', flags.securePort)
   parseAddress(flags.bindAddress, '--bind-address')
-  const advertiseAddress = flags.advertiseAddress ?? flags.bindAddress
+  const advertiseAddress = flags.advertiseAddress ?? defaultAdvertiseAddress(flags.bindAddress)
   parseAddress(advertiseAddress, '--advertise-address')
+  if (!isReachable(advertiseAddress)) log.warn({ advertiseAddress }, 'pods cannot reach this server: the advertised address is local; name another with --advertise-address')
   const modes = flags.authorizationMode.split(',')
   if (!modes.includes('RBAC') || modes.some(mode => mode !== 'RBAC' && mode !== 'Node')) {
     throw new InputError('--authorization-mode', flags.authorizationMode, 'must be RBAC (Node may be named beside it)')
@@ -108,6 +111,15 @@ function parseNodePortRange(text: string): PortRange {
   const [first, last] = [Number(match?.[1]), Number(match?.[2])]
   if (match === null || first < 1 || last > 65_535 || first > last) throw new InputError('--service-node-port-range', text, 'is not a range such as 30000-32767')
   return { first, last }
+}
+
+/** The bind address, or when that means all addresses the first of this host that others can reach. */
+function defaultAdvertiseAddress(bindAddress: string): string {
+  if (isReachable(bindAddress)) return bindAddress
+  const family = bindAddress.includes(':') ? 'IPv6' : 'IPv4'
+  const unspecified = bindAddress === '0.0.0.0' || bindAddress === '::'
+  const found = Object.values(networkInterfaces()).flat().find(entry => entry !== undefined && !entry.internal && entry.family === family && isReachable(entry.address))
+  return unspecified && found !== undefined ? found.address : bindAddress
 }
 
 function parsePortFlag(name: string, text: string): number {

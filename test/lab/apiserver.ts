@@ -19,6 +19,8 @@ export type ApiServerLabOptions = Readonly<{
 export type Client = Readonly<{ commonName: string; organizations?: readonly string[] }>
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+/** TEST-NET-1 (RFC 5737): endpoints may not be on the loopback, and nobody connects to these. */
+const ADVERTISED = '192.0.2.1'
 const READY_TIMEOUT_MS = 20_000
 
 export class ApiServerLab implements AsyncDisposable {
@@ -74,8 +76,9 @@ export class ApiServerLab implements AsyncDisposable {
 
   /** Starts the process on the same store; the port stays the same after the first start. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [
-      MAIN, 'apiserver', '--data-dir', this.path('store'), '--bind-address', '127.0.0.1', '--secure-port', String(this.port),
+    // A test that is killed must not leave its server behind (prctl(2), PR_SET_PDEATHSIG).
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath,
+      MAIN, 'apiserver', '--data-dir', this.path('store'), '--bind-address', '127.0.0.1', '--advertise-address', ADVERTISED, '--secure-port', String(this.port),
       '--tls-cert-file', this.path('server.crt'), '--tls-private-key-file', this.path('server.key'), '--client-ca-file', this.path('ca.crt'),
       '--service-account-signing-key-file', this.path('sa.key'), '--service-account-key-file', this.path('sa.pub'),
       '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', ...(this.#options.flags ?? []),

@@ -66,7 +66,7 @@ export class ObjectStore {
 
   async read(resource: ApiResource, name: ObjectName, options: Options): Promise<StoredObject | undefined> {
     const entry = await this.readEntry(resource, name, options)
-    return entry === undefined ? undefined : { object: decodeValue(entry), entry }
+    return entry === undefined ? undefined : { object: decodeValue(resource, entry), entry }
   }
 
   async readEntry(resource: ApiResource, name: ObjectName, options: Options): Promise<Entry | undefined> {
@@ -91,7 +91,7 @@ export class ObjectStore {
     const result = await this.#commit({ key, modRevision: 0 }, put, extra.parts, options)
     if (!result.ok) {
       const existing = result.current[0]
-      return existing === undefined ? { kind: 'parts-conflict' } : { kind: 'exists', existing: decodeValue(existing) }
+      return existing === undefined ? { kind: 'parts-conflict' } : { kind: 'exists', existing: decodeValue(resource, existing) }
     }
     return { kind: 'inserted', object: withRevision(object, result.revision) }
   }
@@ -107,7 +107,7 @@ export class ObjectStore {
     let entry = await this.store.get(key, options)
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       if (entry === undefined) return undefined
-      const old = decodeValue(entry)
+      const old = decodeValue(resource, entry)
       const planned = await plan(old, entry)
       if (planned.kind === 'unchanged') return { kind: 'unchanged', object: old }
       const parts = planned.parts ?? NO_PARTS

@@ -1,52 +1,77 @@
 // The bytes of an object as they lie in the store, and as they go to clients.
 //
 // Values are JSON that begins {"kind":…,"apiVersion":…,"metadata":{ without resourceVersion. So lists and watch
-// events are made by splicing the revision in behind that prefix: no parsing, no re-serialising.
+// events are made by splicing the revision in behind that prefix: no parsing, no re-serialising. Values that begin
+// otherwise, because another server wrote them, and versions that are not the stored one take the long way.
 
 import type { ApiObject } from '../../api/object.ts'
 import { formatGroupVersion, type ApiResource } from '../../api/registry/resource.ts'
+import { strategyOf } from '../../api/strategies/index.ts'
 import type { Entry } from '../../store/store.ts'
+import { fromStorage, isStoredAsServed, toStorage } from './conversion.ts'
 
 /** An object with the store entry it came from. */
 export type StoredObject = Readonly<{ object: ApiObject; entry: Entry }>
 
+type Forms = Readonly<{
+  /** `{"kind":"Service","apiVersion":"v1",` */
+  typeHead: string
+  /** What every value of ours begins with: the type and `"metadata":{`. */
+  prefix: Buffer
+  sameVersion: boolean
+}>
+
 const METADATA = '"metadata":{'
+const FORMS = new WeakMap<ApiResource, Forms>()
+
+function formsOf(resource: ApiResource): Forms {
+  let forms = FORMS.get(resource)
+  if (forms === undefined) {
+    const typeHead = `{"kind":${JSON.stringify(resource.storage.kind.kind)},"apiVersion":${JSON.stringify(formatGroupVersion(resource.storage.kind))},`
+    forms = { typeHead, prefix: Buffer.from(typeHead + METADATA), sameVersion: isStoredAsServed(resource) }
+    FORMS.set(resource, forms)
+  }
+  return forms
+}
 
 /** The value of an object; resourceVersion and selfLink stay out of it. */
 export function encodeValue(resource: ApiResource, object: ApiObject): Buffer {
-  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = object
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = formsOf(resource).sameVersion ? object : toStorage(resource, object)
   const { resourceVersion: _resourceVersion, selfLink: _selfLink, ...kept } = metadata
   return Buffer.from(JSON.stringify({ kind: resource.storage.kind.kind, apiVersion: formatGroupVersion(resource.storage.kind), metadata: kept, ...rest }))
 }
 
-/** Parses an entry; the object carries the entry's revision. */
-export function decodeValue(entry: Entry): ApiObject {
-  const object = JSON.parse(entry.value.toString()) as ApiObject
-  object.metadata.resourceVersion = String(entry.modRevision)
+/** Parses an entry into the resource's version; the object carries the entry's revision. */
+export function decodeValue(resource: ApiResource, { value, modRevision }: Entry): ApiObject {
+  const { sameVersion, prefix } = formsOf(resource)
+  const stored = JSON.parse(value.toString()) as ApiObject
+  const object = sameVersion ? stored : fromStorage(resource, stored)
+  object.metadata.resourceVersion = String(modRevision)
+  // Written by another server, perhaps an older one: what it left out is filled in.
+  if (!startsWith(value, prefix)) strategyOf(resource).applyDefaults(object)
   return object
 }
 
-/** Where the splice goes, for one resource. */
-export class ObjectBytes {
-  /** `{"kind":"Service","apiVersion":"v1",` */
-  readonly #typeHead: string
-  readonly #spliceAt: number
+/** An object as JSON in two parts, to be written one after the other. */
+export type Parts = readonly [Buffer, Buffer]
 
-  constructor(resource: ApiResource) {
-    this.#typeHead = `{"kind":${JSON.stringify(resource.storage.kind.kind)},"apiVersion":${JSON.stringify(formatGroupVersion(resource.storage.kind))},`
-    this.#spliceAt = Buffer.byteLength(this.#typeHead) + METADATA.length
-  }
-
-  /** The whole object as JSON in two parts, to be written one after the other. */
-  whole(value: Buffer, revision: number): readonly [Buffer, Buffer] {
-    return [
-      Buffer.from(`${this.#typeHead}${METADATA}"resourceVersion":"${revision}",`),
-      value.subarray(this.#spliceAt),
-    ]
-  }
-
-  /** The same without kind and apiVersion, as items of typed lists are. */
-  item(value: Buffer, revision: number): readonly [Buffer, Buffer] {
-    return [Buffer.from(`{${METADATA}"resourceVersion":"${revision}",`, 'latin1'), value.subarray(this.#spliceAt)]
-  }
+/** The whole object. */
+export function wholeBytes(resource: ApiResource, entry: Entry): Parts {
+  const { typeHead, prefix, sameVersion } = formsOf(resource)
+  if (!sameVersion || !startsWith(entry.value, prefix)) return [Buffer.from(JSON.stringify(decodeValue(resource, entry))), EMPTY]
+  return [Buffer.from(`${typeHead}${METADATA}"resourceVersion":"${entry.modRevision}",`), entry.value.subarray(prefix.length)]
 }
+
+/** The same without kind and apiVersion, as items of typed lists are. */
+export function itemBytes(resource: ApiResource, entry: Entry): Parts {
+  const { prefix, sameVersion } = formsOf(resource)
+  if (!sameVersion || !startsWith(entry.value, prefix)) {
+    const { apiVersion: _apiVersion, kind: _kind, ...item } = decodeValue(resource, entry)
+    return [Buffer.from(JSON.stringify(item)), EMPTY]
+  }
+  return [Buffer.from(`{${METADATA}"resourceVersion":"${entry.modRevision}",`), entry.value.subarray(prefix.length)]
+}
+
+const EMPTY = Buffer.alloc(0)
+
+const startsWith = (value: Buffer, prefix: Buffer): boolean => value.length > prefix.length && value.compare(prefix, 0, prefix.length, 0, prefix.length) === 0

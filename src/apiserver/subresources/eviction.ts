@@ -46,7 +46,7 @@ async function takeDisruption({ serving, exchange, request }: Call, catalog: Cat
   const budgets = catalog.builtin('policy', 'poddisruptionbudgets')
   const prefix = serving.objects.prefix(budgets, request.namespace)
   const { entries } = await serving.objects.store.range({ start: prefix, end: prefixEnd(prefix) }, { signal: exchange.signal })
-  const matching = entries.map(decodeValue).filter(budget => {
+  const matching = entries.map(entry => decodeValue(budgets, entry)).filter(budget => {
     const selector = labelSelectorOf((budget['spec'] as { selector?: unknown } | undefined)?.selector)
     return selector !== undefined && matchesLabels(selector, pod.metadata.labels)
   })

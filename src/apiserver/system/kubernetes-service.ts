@@ -3,6 +3,7 @@
 
 import { equalJson, isPlainObject, type ApiObject, type Draft } from '../../api/object.ts'
 import { formatAddress, parseAddress } from '../../net/ip/address.ts'
+import { containsAddress, parsePrefix } from '../../net/ip/prefix.ts'
 import type { ServiceAllocators } from '../allocators/service-allocators.ts'
 import type { Catalog } from '../catalog.ts'
 import type { InternalClient } from '../internal-client.ts'
@@ -26,6 +27,8 @@ export async function ensureKubernetesService({ client, catalog, allocators, adv
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: securePort }],
     },
   }, signal)
+  // Endpoints on the loopback would lead every pod to itself, so kinds refuse them; such a server serves this machine only.
+  if (!isReachable(advertiseAddress)) return
   const family = parseAddress(advertiseAddress, '--advertise-address').family
   const ports = [{ name: 'https', protocol: 'TCP', port: securePort }]
   await client.put(catalog.builtin('', 'endpoints'), {
@@ -37,6 +40,11 @@ export async function ensureKubernetesService({ client, catalog, allocators, adv
     addressType: family === 4 ? 'IPv4' : 'IPv6', endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }], ports,
   }, holds, signal)
 }
+
+const LOCAL = ['127.0.0.0/8', '::1/128', '0.0.0.0/32', '::/128', '169.254.0.0/16', 'fe80::/10'].map(text => parsePrefix(text, 'local prefix'))
+
+/** False for addresses that mean another machine to each who reads them. */
+export const isReachable = (address: string): boolean => !LOCAL.some(prefix => containsAddress(prefix, parseAddress(address, '--advertise-address')))
 
 /** True when the stored object says all that the wanted one says; defaults that were added do not matter. */
 const holds = (stored: ApiObject, wanted: Draft): boolean =>

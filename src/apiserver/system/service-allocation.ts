@@ -94,7 +94,7 @@ export class ServiceAllocation implements AdmissionPlugin {
   async #all(resource: ApiResource, signal: AbortSignal): Promise<readonly ApiObject[]> {
     const prefix = this.#objects.prefix(resource, '')
     const { entries } = await this.#objects.store.range({ start: prefix, end: prefixEnd(prefix) }, { signal })
-    return entries.map(decodeValue)
+    return entries.map(entry => decodeValue(resource, entry))
   }
 }
 

@@ -74,7 +74,7 @@ export async function deleteCollection(call: Call): Promise<void> {
   const selection = parseSelection(exchange.query, resource, strategy, '')
   const prefix = serving.objects.prefix(resource, request.namespace)
   const { entries, revision } = await serving.objects.store.range({ start: prefix, end: prefixEnd(prefix) }, { signal: exchange.signal })
-  const matching = entries.map(decodeValue).filter(object => selection.matches(object))
+  const matching = entries.map(entry => decodeValue(resource, entry)).filter(object => selection.matches(object))
   const gone: ApiObject[] = []
   await Promise.all(matching.map(async object => {
     const outcome = await deleteObject(call, object.metadata.name!, options)

@@ -2,7 +2,7 @@
 
 import { notFoundObject } from '../../api/status/status.ts'
 import { sendValue } from '../http/send.ts'
-import { decodeValue, ObjectBytes } from '../objects/stored-object.ts'
+import { decodeValue, wholeBytes } from '../objects/stored-object.ts'
 import { renderObject, renderingOf } from './render.ts'
 import { waitForRevision } from './list-options.ts'
 import type { Call } from './call.ts'
@@ -13,11 +13,11 @@ export async function get({ serving, exchange, request, resource, strategy, nego
   const entry = await serving.objects.readEntry(resource, request, { signal })
   if (entry === undefined) throw notFoundObject(resource, request.name)
   if (negotiated.rendering === 'object' && negotiated.format === 'json' && !exchange.pretty) {
-    const [head, tail] = new ObjectBytes(resource).whole(entry.value, entry.modRevision)
+    const [head, tail] = wholeBytes(resource, entry)
     exchange.send(200, 'application/json', Buffer.concat([head, tail, NEWLINE]))
     return
   }
-  sendValue(exchange, 200, negotiated.format, renderObject(decodeValue(entry), strategy, renderingOf(negotiated, exchange.query), serving.clock.now()))
+  sendValue(exchange, 200, negotiated.format, renderObject(decodeValue(resource, entry), strategy, renderingOf(negotiated, exchange.query), serving.clock.now()))
 }
 
 const NEWLINE = Buffer.from('\n')

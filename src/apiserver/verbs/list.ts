@@ -6,7 +6,7 @@ import { formatGroupVersion } from '../../api/registry/resource.ts'
 import { expired } from '../../api/status/status.ts'
 import { CompactedError, prefixEnd, type Entry } from '../../store/store.ts'
 import { sendPieces, sendValue } from '../http/send.ts'
-import { decodeValue, ObjectBytes } from '../objects/stored-object.ts'
+import { decodeValue, itemBytes, wholeBytes } from '../objects/stored-object.ts'
 import type { Call } from './call.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
 import { parseListOptions, reachRevision, type ListOptions } from './list-options.ts'
@@ -75,7 +75,7 @@ async function* items(call: Call, plan: Plan, selection: Selection, decode: bool
     const { entries, more } = await serving.objects.store.range({ start, end, limit, revision: plan.revision }, { signal })
     const found: Item[] = []
     for (const entry of entries) {
-      const object = parse ? decodeValue(entry) : undefined
+      const object = parse ? decodeValue(resource, entry) : undefined
       if (object === undefined || selection.matches(object)) found.push({ entry, object })
     }
     yield found
@@ -89,14 +89,13 @@ async function* items(call: Call, plan: Plan, selection: Selection, decode: bool
 async function* wholeList(call: Call, plan: Plan, selection: Selection): AsyncGenerator<Buffer> {
   const { resource } = call
   yield Buffer.from(`{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(formatGroupVersion(resource))},"metadata":{"resourceVersion":"${plan.revision}"},"items":[`)
-  const bytes = new ObjectBytes(resource)
   let first = true
   for await (const found of items(call, plan, selection, false)) {
     const parts: Buffer[] = []
     for (const { entry } of found) {
       if (!first) parts.push(COMMA)
       first = false
-      parts.push(...(resource.custom ? bytes.whole(entry.value, entry.modRevision) : bytes.item(entry.value, entry.modRevision)))
+      parts.push(...(resource.custom ? wholeBytes(resource, entry) : itemBytes(resource, entry)))
     }
     if (parts.length > 0) yield Buffer.concat(parts)
   }

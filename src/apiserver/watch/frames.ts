@@ -5,7 +5,7 @@ import { formatGroupVersion, type ApiResource } from '../../api/registry/resourc
 import type { Strategy } from '../../api/registry/strategy.ts'
 import type { Status } from '../../api/status/status.ts'
 import type { Entry } from '../../store/store.ts'
-import { ObjectBytes } from '../objects/stored-object.ts'
+import { wholeBytes } from '../objects/stored-object.ts'
 import { partialOf, singleTable, type Rendering } from '../verbs/render.ts'
 import type { Selection } from '../verbs/selection.ts'
 import type { WatchEvent } from './hub.ts'
@@ -13,10 +13,12 @@ import type { WatchEvent } from './hub.ts'
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
 
 /** What a change is to someone who sees only what the selection matches: undefined means nothing. */
-export function eventTypeFor(event: WatchEvent, selection: Selection): EventType | undefined {
+export function eventTypeFor(event: WatchEvent, resource: ApiResource, selection: Selection): EventType | undefined {
   if (selection.everything) return event.entry === undefined ? 'DELETED' : event.previous === undefined ? 'ADDED' : 'MODIFIED'
-  const now = event.object !== undefined && selection.matches(event.object)
-  const before = event.previousObject !== undefined && selection.matches(event.previousObject)
+  const next = event.object(resource)
+  const previous = event.previousObject(resource)
+  const now = next !== undefined && selection.matches(next)
+  const before = previous !== undefined && selection.matches(previous)
   return now ? (before ? 'MODIFIED' : 'ADDED') : before ? 'DELETED' : undefined
 }
 
@@ -27,7 +29,6 @@ export class FrameEncoder {
   readonly #resource: ApiResource
   readonly #strategy: Strategy
   readonly #rendering: Rendering
-  readonly #bytes: ObjectBytes
   readonly #form: string
   readonly #now: () => number
   #columnsSent = false
@@ -36,7 +37,6 @@ export class FrameEncoder {
     this.#resource = options.resource
     this.#strategy = options.strategy
     this.#rendering = options.rendering
-    this.#bytes = new ObjectBytes(options.resource)
     this.#form = `${options.resource.group}/${options.resource.version} ${JSON.stringify(options.rendering)}`
     this.#now = options.now
   }
@@ -46,7 +46,7 @@ export class FrameEncoder {
     const deleted = type === 'DELETED'
     const entry = (deleted ? event.previous : event.entry)!
     const first = this.#rendering.kind === 'table' && !this.#columnsSent
-    const made = event.frame(`${type} ${first} ${this.#form}`, () => this.#encode(type, entry, () => (deleted ? event.previousObject : event.object)!))
+    const made = event.frame(`${type} ${first} ${this.#form}`, () => this.#encode(type, entry, () => (deleted ? event.previousObject(this.#resource) : event.object(this.#resource))!))
     this.#columnsSent = true
     return made
   }
@@ -73,7 +73,7 @@ export class FrameEncoder {
 
   #encode(type: EventType, entry: Entry, decode: () => ApiObject): Buffer {
     switch (this.#rendering.kind) {
-      case 'object': return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), ...this.#bytes.whole(entry.value, entry.modRevision), END])
+      case 'object': return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), ...wholeBytes(this.#resource, entry), END])
       case 'partial': return frame(type, partialOf(decode(), this.#rendering.metaVersion))
       case 'table': {
         const columns = !this.#columnsSent

@@ -2,6 +2,7 @@
 // however many watch it.
 
 import type { ApiObject } from '../../api/object.ts'
+import type { ApiResource } from '../../api/registry/resource.ts'
 import { backoffMs, RECONNECT_BACKOFF } from '../../ops/backoff.ts'
 import type { Clock } from '../../ops/clock.ts'
 import type { Logger } from '../../ops/log.ts'
@@ -15,8 +16,9 @@ export class WatchEvent {
   readonly entry: Entry | undefined
   /** What was there before, under the revision of this change: the form in which a DELETED event shows it. */
   readonly previous: Entry | undefined
-  #object: ApiObject | undefined
-  #previousObject: ApiObject | undefined
+  /** By the version in which the object is looked at: events of one key are served under two groups. */
+  readonly #objects = new Map<ApiResource, ApiObject>()
+  readonly #previousObjects = new Map<ApiResource, ApiObject>()
   readonly #frames = new Map<string, Buffer>()
 
   constructor(event: StoreEvent) {
@@ -26,12 +28,12 @@ export class WatchEvent {
     this.previous = event.previous === undefined ? undefined : { ...event.previous, modRevision: event.revision }
   }
 
-  get object(): ApiObject | undefined {
-    return this.entry === undefined ? undefined : (this.#object ??= decodeValue(this.entry))
+  object(resource: ApiResource): ApiObject | undefined {
+    return decodeOnce(resource, this.entry, this.#objects)
   }
 
-  get previousObject(): ApiObject | undefined {
-    return this.previous === undefined ? undefined : (this.#previousObject ??= decodeValue(this.previous))
+  previousObject(resource: ApiResource): ApiObject | undefined {
+    return decodeOnce(resource, this.previous, this.#previousObjects)
   }
 
   /** The bytes under `form`, made by `encode` the first time. */
@@ -43,6 +45,16 @@ export class WatchEvent {
     }
     return frame
   }
+}
+
+function decodeOnce(resource: ApiResource, entry: Entry | undefined, made: Map<ApiResource, ApiObject>): ApiObject | undefined {
+  if (entry === undefined) return undefined
+  let object = made.get(resource)
+  if (object === undefined) {
+    object = decodeValue(resource, entry)
+    made.set(resource, object)
+  }
+  return object
 }
 
 export type Subscriber = Readonly<{

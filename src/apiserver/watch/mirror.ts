@@ -9,6 +9,7 @@ import type { WatchEvent, WatchHub } from './hub.ts'
 
 export class Mirror implements Disposable {
   readonly #objects = new Map<string, ApiObject>()
+  readonly #resource: ApiResource
   readonly #prefixLength: number
   readonly #onChange: (() => void) | undefined
   readonly #reload: () => Promise<void>
@@ -24,12 +25,13 @@ export class Mirror implements Disposable {
   }>): Promise<Mirror> {
     const { objects, hub, resource, signal } = options
     const prefix = objects.prefix(resource, '')
-    const mirror: Mirror = new Mirror(prefix, options.onChange, async () => mirror.#load(objects, hub, prefix, signal))
+    const mirror: Mirror = new Mirror(resource, prefix, options.onChange, async () => mirror.#load(objects, hub, prefix, signal))
     await mirror.#reload()
     return mirror
   }
 
-  private constructor(prefix: string, onChange: (() => void) | undefined, reload: () => Promise<void>) {
+  private constructor(resource: ApiResource, prefix: string, onChange: (() => void) | undefined, reload: () => Promise<void>) {
+    this.#resource = resource
     this.#prefixLength = prefix.length
     this.#onChange = onChange
     this.#reload = reload
@@ -60,7 +62,7 @@ export class Mirror implements Disposable {
     })
     const { entries } = await objects.store.range({ start: prefix, end: prefixEnd(prefix), revision }, { signal })
     this.#objects.clear()
-    for (const entry of entries) this.#objects.set(entry.key.slice(this.#prefixLength), decodeValue(entry))
+    for (const entry of entries) this.#objects.set(entry.key.slice(this.#prefixLength), decodeValue(this.#resource, entry))
     const missed = waiting
     waiting = undefined
     for (const event of missed) this.#take(event)
@@ -69,8 +71,9 @@ export class Mirror implements Disposable {
 
   #take(event: WatchEvent): void {
     const name = event.key.slice(this.#prefixLength)
-    if (event.object === undefined) this.#objects.delete(name)
-    else this.#objects.set(name, event.object)
+    const object = event.object(this.#resource)
+    if (object === undefined) this.#objects.delete(name)
+    else this.#objects.set(name, object)
     this.#onChange?.()
   }
 }

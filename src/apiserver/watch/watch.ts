@@ -30,7 +30,7 @@ export async function watch(call: Call): Promise<void> {
     bookmark: options.allowWatchBookmarks ? () => encoder.bookmark(serving.hub.revision, { initialEventsEnd: false }) : undefined,
   })
   const deliver = (event: WatchEvent): void => {
-    const type = eventTypeFor(event, selection)
+    const type = eventTypeFor(event, resource, selection)
     if (type !== undefined) stream.write(encoder.change(type, event))
   }
   // From here on nothing can be missed: what comes while the past is being sent waits in line.
@@ -65,7 +65,7 @@ async function sendState(call: Call, selection: Selection, encoder: FrameEncoder
     const { entries, more } = await serving.objects.store.range({ start, end: prefixEnd(prefix), limit: PAGE, revision }, { signal: exchange.signal })
     for (const entry of entries) {
       let object: ApiObject | undefined
-      const decode = (): ApiObject => (object ??= decodeValue(entry))
+      const decode = (): ApiObject => (object ??= decodeValue(resource, entry))
       if (selection.everything || selection.matches(decode())) stream.write(encoder.initial(entry, decode))
     }
     if (!more) break
