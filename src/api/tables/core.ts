@@ -25,7 +25,7 @@ export const LEASE_TABLE = layout<Lease>({ own: ['Holder'], cells: ({ spec }) =>
 export const ENDPOINTS_TABLE = layout<Endpoints>({
   own: ['Endpoints'],
   cells: ({ subsets = [] }) => [subsets.length === 0 ? NONE : formatFirst(subsets.flatMap(({ ports = [], addresses = [] }) =>
-    ports.length === 0 ? addresses.map(({ ip }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => formatHostPort(ip, port)))), SHOWN, '')],
+    ports.length === 0 ? addresses.map(({ ip = '' }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip = '' }) => formatHostPort(ip, port)))), SHOWN, '')],
 })
 
 export const ENDPOINT_SLICE_TABLE = layout<EndpointSlice>({
@@ -33,7 +33,7 @@ export const ENDPOINT_SLICE_TABLE = layout<EndpointSlice>({
   cells: ({ addressType = '', ports, endpoints }) => [
     addressType,
     formatFirst((ports ?? []).map(({ name, port }) => (port === undefined ? '*' : port === 0 ? name ?? '' : String(port))), SHOWN, UNSET),
-    formatFirst((endpoints ?? []).flatMap(({ addresses }) => addresses), SHOWN, UNSET),
+    formatFirst((endpoints ?? []).flatMap(({ addresses = [] }) => addresses), SHOWN, UNSET),
   ],
 })
 

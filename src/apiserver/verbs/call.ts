@@ -6,12 +6,14 @@ import type { ApiResource } from '../../api/registry/resource.ts'
 import type { Strategy, UserInfo, WriteContext } from '../../api/registry/strategy.ts'
 import type { Clock } from '../../ops/clock.ts'
 import type { Logger } from '../../ops/log.ts'
+import type { FieldRules } from '../http/decode-body.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Negotiated } from '../http/negotiate.ts'
 import type { ResourceRequest } from '../http/request-info.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import type { WatchHub } from '../watch/hub.ts'
 import type { Admission } from './admission.ts'
+import type { WriteOptions } from './write-options.ts'
 
 /** The parts of the server that verbs use. */
 export type Serving = Readonly<{
@@ -38,3 +40,7 @@ export type Call = Readonly<{
 export const writeContext = ({ serving, user }: Readonly<{ serving: Serving; user: UserInfo }>): WriteContext => ({
   nowMs: serving.clock.now(), uid: randomUUID(), suffix: nameSuffix(randomBytes(8)), user,
 })
+
+/** How a write treats fields that its kind does not have. */
+export const fieldRules = ({ exchange }: Call, { fieldValidation }: WriteOptions): FieldRules =>
+  ({ fieldValidation, warn: text => exchange.warn(text) })

@@ -7,7 +7,7 @@ import { alreadyExists, nameExhausted, serverTimeout } from '../../api/status/st
 import { sendValue } from '../http/send.ts'
 import { decodeObject } from '../http/decode-body.ts'
 import { joinParts } from '../objects/object-store.ts'
-import { writeContext, type Call } from './call.ts'
+import { fieldRules, writeContext, type Call } from './call.ts'
 import { guardNamespace } from './namespace-guard.ts'
 import { renderObject, renderingOf } from './render.ts'
 import { parseWriteOptions, type WriteOptions } from './write-options.ts'
@@ -19,7 +19,7 @@ export async function create(call: Call): Promise<void> {
   const { exchange, resource, strategy, negotiated, serving } = call
   const options = parseWriteOptions(exchange.query, exchange.headers)
   const rendering = renderingOf(negotiated, exchange.query)
-  const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource)
+  const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource, fieldRules(call, options))
   const object = await createObject(call, body, options)
   sendValue(exchange, 201, negotiated.format, renderObject(object, strategy, rendering, serving.clock.now()))
 }

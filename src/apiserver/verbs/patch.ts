@@ -6,12 +6,12 @@ import { applyJsonPatch } from '../../api/patch/json-patch.ts'
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
 import { mergeRulesOf } from '../../api/patch/merge-strategy.ts'
 import { applyStrategicMerge } from '../../api/patch/strategic-merge.ts'
-import type { GroupVersionKind } from '../../api/registry/resource.ts'
+import type { ExpectedKind } from '../../api/schema/decode-object.ts'
 import { forbidden } from '../../api/status/field-error.ts'
 import { badRequest, invalidObject, notFoundObject, unsupportedMediaType } from '../../api/status/status.ts'
-import { asObject, mediaType } from '../http/decode-body.ts'
+import { asObject, mediaType, type FieldRules } from '../http/decode-body.ts'
 import { sendValue } from '../http/send.ts'
-import type { Call } from './call.ts'
+import { fieldRules, type Call } from './call.ts'
 import { renderObject, renderingOf } from './render.ts'
 import { updateObject } from './update.ts'
 import { parseWriteOptions } from './write-options.ts'
@@ -33,7 +33,8 @@ export async function patch(call: Call): Promise<void> {
     throw invalidObject({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [forbidden('force', 'may not be specified for non-apply patch')])
   }
   const change = parsePatch(resource, type, body)
-  const outcome = await updateObject(call, options, old => patched(resource, old, change))
+  const rules = fieldRules(call, options)
+  const outcome = await updateObject(call, options, old => patched(resource, old, change, rules))
   if (outcome === undefined) throw notFoundObject(resource, request.name)
   sendValue(exchange, 200, negotiated.format, renderObject(outcome.object, strategy, rendering, serving.clock.now()))
 }
@@ -42,12 +43,12 @@ export async function patch(call: Call): Promise<void> {
 export const applyPatch = (kind: PatchedKind, contentType: string | undefined, body: Buffer, object: ApiObject): Draft =>
   patched(kind, object, parsePatch({ ...kind, custom: false }, mediaType(contentType), body))
 
-type PatchedKind = GroupVersionKind
+type PatchedKind = ExpectedKind
 
 /** Applies the change to a copy of what is stored. A resourceVersion that the patch sets is a precondition; one it leaves alone is none. */
-function patched(kind: PatchedKind, old: ApiObject, change: (target: JsonObject) => JsonObject): Draft {
+function patched(kind: PatchedKind, old: ApiObject, change: (target: JsonObject) => JsonObject, rules?: FieldRules): Draft {
   const before = old.metadata.resourceVersion
-  const result = asObject(change(old as unknown as JsonObject), kind)
+  const result = asObject(change(old as unknown as JsonObject), kind, rules)
   if (result.metadata.resourceVersion === before) delete result.metadata.resourceVersion
   return result
 }

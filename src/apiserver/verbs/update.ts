@@ -6,7 +6,7 @@ import { conflict, notFoundObject, staleObject } from '../../api/status/status.t
 import { decodeObject } from '../http/decode-body.ts'
 import { sendValue } from '../http/send.ts'
 import type { UpdateOutcome, UpdatePlan } from '../objects/object-store.ts'
-import { writeContext, type Call } from './call.ts'
+import { fieldRules, writeContext, type Call } from './call.ts'
 import { createObject, ttlOf } from './create.ts'
 import { renderObject, renderingOf } from './render.ts'
 import { parseWriteOptions, type WriteOptions } from './write-options.ts'
@@ -15,7 +15,7 @@ export async function update(call: Call): Promise<void> {
   const { exchange, request, resource, strategy, negotiated, serving } = call
   const options = parseWriteOptions(exchange.query, exchange.headers, 'UpdateOptions')
   const rendering = renderingOf(negotiated, exchange.query)
-  const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource)
+  const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource, fieldRules(call, options))
   if (strategy.requiresResourceVersion && (body.metadata.resourceVersion ?? '') === '' && request.subresource === '') throw missingResourceVersion(resource, request.name)
   const outcome = await updateObject(call, options, () => cloneJson(body))
   if (outcome === undefined) {

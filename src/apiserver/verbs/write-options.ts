@@ -3,9 +3,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { invalidObject } from '../../api/status/status.ts'
 import { invalid, notSupported, type FieldError } from '../../api/status/field-error.ts'
+import type { FieldValidation } from '../../api/schema/field-validation.ts'
 import { boolean } from './list-options.ts'
-
-export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 
 export type WriteOptions = Readonly<{
   dryRun: boolean

@@ -17,7 +17,7 @@ export function validatePodUpdate(next: ApiObject, old: ApiObject): readonly Fie
   const before = (old as unknown as Pod).spec ?? { containers: [] }
   if (equalJson(spec, before)) return []
   const errors: FieldError[] = []
-  if (spec.containers.length !== before.containers.length) return [forbidden('spec.containers', 'pod updates may not add or remove containers')]
+  if ((spec.containers?.length ?? 0) !== (before.containers?.length ?? 0)) return [forbidden('spec.containers', 'pod updates may not add or remove containers')]
   if ((spec.initContainers?.length ?? 0) !== (before.initContainers?.length ?? 0)) {
     return [forbidden('spec.initContainers', 'pod updates may not add or remove containers')]
   }
