@@ -158,10 +158,11 @@ export class ApiClient implements AsyncDisposable {
    * the wire is cut (TransportError), or the server reports an error (ApiError; 410 when the version is too old).
    */
   async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined> {
-    const { signal, namespace, ...rest } = options
+    const { signal, namespace, sendInitialEvents, ...rest } = options
     const query: Query = {
       ...rest, watch: true, allowWatchBookmarks: true,
-      ...(options.sendInitialEvents === true && { resourceVersionMatch: 'NotOlderThan' }),
+      // Neither may be given without the other (API server specification 4.1).
+      ...(sendInitialEvents === true && { sendInitialEvents, resourceVersionMatch: 'NotOlderThan' }),
     }
     const call: Call = { method: 'GET', path: withQuery(collectionPath(resource, namespace), query), accept: accept(resource), signal }
     const stream = await this.#requester.stream(call)

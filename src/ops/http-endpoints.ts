@@ -1,6 +1,7 @@
 // The small HTTP door of a daemon: health, status and metrics, by exact path. Plain node:http: there is nothing to route.
 
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { WeftError } from './errors.ts'
@@ -14,6 +15,8 @@ export type HttpEndpointsOptions = Readonly<{
   port: number
   /** By exact path ("/healthz"); anything else is answered 404. */
   endpoints: Readonly<Record<string, () => EndpointAnswer | Promise<EndpointAnswer>>>
+  /** Serves HTTPS with this certificate and key, both PEM. */
+  tls?: Readonly<{ certificatePem: string; privateKeyPem: string }>
   log: Logger
 }>
 
@@ -28,8 +31,8 @@ export class HttpEndpoints implements AsyncDisposable {
   }
 
   /** Resolves once the port accepts. Throws LISTEN_FAILED when it is taken or not ours to take. */
-  static async open({ host, port, endpoints, log }: HttpEndpointsOptions): Promise<HttpEndpoints> {
-    const server = createServer((request, response) => {
+  static async open({ host, port, endpoints, tls, log }: HttpEndpointsOptions): Promise<HttpEndpoints> {
+    const listener: RequestListener = (request, response) => {
       const path = (request.url ?? '/').split('?')[0]!
       const answer = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined
       const work = async (): Promise<EndpointAnswer> => {
@@ -43,7 +46,8 @@ export class HttpEndpoints implements AsyncDisposable {
           return { status: 500, body: `${(err as Error).message}\n` }
         })
         .then(({ status, body, contentType }) => response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(body))
-    })
+    }
+    const server = tls === undefined ? createServer(listener) : createSecureServer({ cert: tls.certificatePem, key: tls.privateKeyPem, minVersion: 'TLSv1.2' }, listener)
     try {
       server.listen({ host, port })
       await once(server, 'listening')

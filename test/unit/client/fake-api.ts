@@ -246,6 +246,7 @@ export class FakeApi implements AsyncDisposable {
   #watch(collection: string, namespace: string | undefined, query: URLSearchParams, reply: Reply): void {
     const from = query.get('resourceVersion') ?? ''
     if (query.get('sendInitialEvents') === 'true' && !this.streamingLists) return status(reply, 422, 'Invalid', 'sendInitialEvents is forbidden')
+    if (query.has('sendInitialEvents') !== (query.get('resourceVersionMatch') === 'NotOlderThan')) return status(reply, 422, 'Invalid', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
     reply.writeHead(200, { 'content-type': 'application/json' })
     reply.flushHeaders()
     const write = (event: unknown): void => void reply.write(`${JSON.stringify(event)}\n`)

@@ -1,0 +1,59 @@
+// All controllers, by kube-controller-manager's names, and the choice that `--controllers` makes among them.
+
+import type { Prefix } from '../net/ip/prefix.ts'
+import { InputError } from '../ops/errors.ts'
+import type { Controller } from './controller.ts'
+import { endpointSliceController, type EndpointSliceOptions } from './endpoint-slices/controller.ts'
+import { nodeIpamController } from './node-ipam/controller.ts'
+import { nodeLifecycleController, type NodeLifecycleOptions } from './nodes/lifecycle.ts'
+import { podGcController, type PodGcOptions } from './nodes/pod-gc.ts'
+import { taintEvictionController } from './nodes/taint-eviction.ts'
+import { schedulerController } from './scheduler/controller.ts'
+import { serviceAccountController } from './service-accounts/default-account.ts'
+import { rootCaController } from './service-accounts/root-ca.ts'
+
+export type CatalogOptions = Readonly<{
+  endpointSlices: EndpointSliceOptions
+  /** Undefined: nodes get their pod CIDRs from somebody else. */
+  nodeIpam: Readonly<{ clusterCidrs: readonly Prefix[]; maskSize: Readonly<{ 4: number; 6: number }>; serviceCidrs: readonly Prefix[] }> | undefined
+  nodeLifecycle: NodeLifecycleOptions
+  podGc: PodGcOptions
+  /** PEM; undefined: not published. */
+  rootCa: string | undefined
+}>
+
+/** Every controller that the options allow, in no particular order. */
+export const allControllers = (options: CatalogOptions): readonly Controller[] => [
+  endpointSliceController(options.endpointSlices),
+  ...(options.nodeIpam === undefined ? [] : [nodeIpamController(options.nodeIpam)]),
+  nodeLifecycleController(options.nodeLifecycle),
+  taintEvictionController(),
+  podGcController(options.podGc),
+  serviceAccountController(),
+  ...(options.rootCa === undefined ? [] : [rootCaController(options.rootCa)]),
+  schedulerController(),
+]
+
+/**
+ * kube-controller-manager's rule: `*` is all, `name` is that one, `-name` not that one; a name beats `*`.
+ * Throws InputError for a name that exists neither here nor upstream.
+ */
+export function chooseControllers(controllers: readonly Controller[], choice: readonly string[]): readonly Controller[] {
+  const known = new Set([...controllers.map(({ name }) => name), ...UPSTREAM_ONLY])
+  for (const entry of choice) {
+    const name = entry.replace(/^-/, '')
+    if (name !== '*' && !known.has(name)) throw new InputError('--controllers', entry, `is no controller; there are: ${[...known].sort().join(', ')}`)
+  }
+  return controllers.filter(({ name }) => !choice.includes(`-${name}`) && (choice.includes(name) || choice.includes('*')))
+}
+
+/** Names that command lines of kube-controller-manager carry and that mean nothing here. */
+const UPSTREAM_ONLY: readonly string[] = [
+  'bootstrap-signer-controller', 'certificatesigningrequest-approving-controller', 'certificatesigningrequest-cleaner-controller',
+  'certificatesigningrequest-signing-controller', 'cloud-node-lifecycle-controller', 'clusterrole-aggregation-controller', 'cronjob-controller',
+  'disruption-controller', 'ephemeral-volume-controller', 'horizontal-pod-autoscaler-controller', 'job-controller', 'node-ipam-controller', 'node-route-controller',
+  'persistentvolume-attach-detach-controller', 'persistentvolume-binder-controller', 'persistentvolume-expander-controller', 'persistentvolume-protection-controller',
+  'persistentvolumeclaim-protection-controller', 'replicationcontroller-controller', 'resourcequota-controller', 'root-ca-certificate-publisher-controller',
+  'service-cidr-controller', 'service-lb-controller', 'serviceaccount-token-controller', 'statefulset-controller', 'token-cleaner-controller',
+  'ttl-after-finished-controller', 'ttl-controller', 'validatingadmissionpolicy-status-controller',
+]

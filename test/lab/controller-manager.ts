@@ -1,0 +1,50 @@
+// A real `weft controller-manager` process beside a real API server.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { ApiServerLab } from './apiserver.ts'
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
+
+export class ControllerManagerLab implements AsyncDisposable {
+  readonly lines: string[] = []
+  readonly #process: ChildProcess
+
+  private constructor(process: ChildProcess) {
+    this.#process = process
+  }
+
+  /** Resolves when it has said "ready". `args` are added to a command line without leader election. */
+  static async start(lab: ApiServerLab, args: readonly string[] = []): Promise<ControllerManagerLab> {
+    const child = spawn(process.execPath, [
+      MAIN, 'controller-manager', `--kubeconfig=${lab.kubeconfig}`, '--secure-port=0', '--leader-elect=false',
+      '--allocate-node-cidrs', '--cluster-cidr=10.244.0.0/16', '--service-cluster-ip-range=10.96.0.0/16', ...args,
+    ], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const manager = new ControllerManagerLab(child)
+    await new Promise<void>((resolve, reject) => {
+      createInterface({ input: child.stderr! }).on('line', line => {
+        manager.lines.push(line)
+        if (line.includes('"msg":"ready"')) resolve()
+      })
+      child.once('exit', code => reject(new Error(`the controller manager ended with ${code}:\n${manager.lines.join('\n')}`)))
+    })
+    return manager
+  }
+
+  get pid(): number {
+    return this.#process.pid!
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#process.exitCode
+    const ended = once(this.#process, 'exit')
+    this.#process.kill(signal)
+    const [code] = (await ended) as [number | null]
+    return code
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
