@@ -177,7 +177,7 @@ static int run(const char *program, char **environment)
 	unsigned row = 0;
 	while (*VERBS[row].verb && !text_equal(VERBS[row].verb, verb))
 		row++;
-	uint64_t deadline = start + VERBS[row].budget_ms;
+	uint64_t deadline = start + text_number(variable(environment, "WEFT_CNI_TIMEOUT_MS"), VERBS[row].budget_ms);
 
 	size_t size = STDIN_LIMIT + 4096u + text_length(program);
 	for (unsigned i = 0; i < VARIABLE_COUNT; i++)

@@ -46,4 +46,18 @@ static inline int text_append_number(char **at, const char *end, uint64_t number
 	return text_append(at, end, first);
 }
 
+/* Decimal digits only, below a day of milliseconds; `otherwise` for anything else. */
+static inline uint64_t text_number(const char *text, uint64_t otherwise)
+{
+	uint64_t number = 0;
+	if (!*text)
+		return otherwise;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9' || number > 8640000u)
+			return otherwise;
+		number = number * 10u + (uint64_t)(*text - '0');
+	}
+	return number;
+}
+
 #endif
