@@ -2,19 +2,26 @@
 
 import { parse as parseYaml } from 'yaml'
 import type { Draft } from '../../api/object.ts'
+import { decodeProtobuf } from '../../api/protobuf/decode.ts'
 import { decodeObjectOf, type ExpectedKind } from '../../api/schema/decode-object.ts'
 import { duplicateKeys } from '../../api/schema/duplicate-keys.ts'
 import { cannotHandle, judgeFields, type FieldValidation } from '../../api/schema/field-validation.ts'
 import { badRequest, unsupportedMediaType } from '../../api/status/status.ts'
 
-export const BODY_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const
+const PROTOBUF = 'application/vnd.kubernetes.protobuf'
+export const BODY_TYPES = ['application/json', 'application/yaml', PROTOBUF] as const
 
 /** "application/json; charset=utf-8" -> "application/json"; no header means JSON. */
 export const mediaType = (contentType: string | undefined): string => (contentType ?? 'application/json').split(';')[0]!.trim().toLowerCase()
 
-/** Decodes JSON or YAML. Throws 400, or 415 for another type. */
+/** Decodes JSON, YAML or protobuf. Throws 400, or 415 for another type. */
 export function decodeValue(bytes: Buffer, contentType: string | undefined): unknown {
   const type = mediaType(contentType)
+  if (type === PROTOBUF) {
+    const value = decodeProtobuf(bytes)
+    if (value === undefined) throw unsupportedMediaType(BODY_TYPES)
+    return value
+  }
   if (type !== 'application/json' && type !== 'application/yaml' && type !== '') throw unsupportedMediaType(BODY_TYPES)
   const text = decodeText(bytes)
   try {
@@ -42,7 +49,7 @@ const LENIENT: FieldRules = { fieldValidation: 'Ignore', warn: () => {} }
 /** Decodes an object of an expected kind; apiVersion and kind may be missing. Throws 400. */
 export function decodeObject(bytes: Buffer, contentType: string | undefined, expected: ExpectedKind, rules: FieldRules = LENIENT): Draft {
   if (bytes.length === 0) throw cannotHandle(expected, 'the body is empty')
-  const isJson = mediaType(contentType) !== 'application/yaml'
+  const isJson = mediaType(contentType) === 'application/json'
   return asObject(decodeValue(bytes, contentType), expected, rules, isJson && rules.fieldValidation !== 'Ignore' ? duplicateKeys(bytes.toString()) : [])
 }
 
