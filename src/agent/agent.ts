@@ -55,6 +55,9 @@ export async function runAgent(parts: AgentParts, { signal: outer }: { signal: A
   }
 }
 
+/** Part of the five seconds in which a stopped agent is gone. */
+const RELEASE_MS = 3_000
+
 class Agent implements AsyncDisposable {
   readonly #parts: AgentParts
   readonly #registry = openMetrics()
@@ -106,6 +109,15 @@ class Agent implements AsyncDisposable {
       this.#keepRules(config, signal),
       this.#announcer.run({ signal }),
     ])
+  }
+
+  /** Others may have the subnet at once; a store that does not answer keeps it until its time is up. */
+  async #release(): Promise<void> {
+    try {
+      await this.#manager?.release({ signal: AbortSignal.timeout(RELEASE_MS) })
+    } catch (err) {
+      this.#parts.log.warn({ err }, 'cannot release the lease')
+    }
   }
 
   #afterPass(): void {
@@ -202,6 +214,7 @@ class Agent implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#parts.options.releaseOnExit) await this.#release()
     await this.#stack.disposeAsync()
   }
 }

@@ -11,6 +11,12 @@ import { loadNetworkConfigFile } from './config/load-network-config.ts'
 import type { AgentParts } from './agent.ts'
 import type { CniOptions } from './options.ts'
 import type { AgentSettings, StoreOptions } from './flags/read-flags.ts'
+import { parseSubnetEnv } from './config/subnet-env.ts'
+import { readSubnetEnv } from './config/write-subnet-env.ts'
+import { Etcd3Registry } from './leases/etcd/etcd3-registry.ts'
+import { EtcdLeaseManager } from './leases/etcd/etcd-lease-manager.ts'
+import { loadEtcdConfig } from './leases/etcd/load-etcd-config.ts'
+import { isSubnetInUse, localAddresses, machineIdentity } from './leases/etcd/this-machine.ts'
 import { annotationNames } from './leases/kube/annotations.ts'
 import { KubeLeaseManager } from './leases/kube/kube-lease-manager.ts'
 import { findNodeName } from './leases/kube/node-name.ts'
@@ -20,7 +26,7 @@ type Surroundings = Readonly<{ log: Logger; clock: Clock; env: Readonly<Record<s
 export function openAgentParts(settings: AgentSettings, surroundings: Surroundings): AgentParts {
   const { log, clock } = surroundings
   const { cni } = settings.agent
-  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ signal }) => openCni(cni, { log, signal }), ...storeParts(settings.store, surroundings) }
+  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ signal }) => openCni(cni, { log, signal }), ...storeParts(settings, surroundings) }
 }
 
 const openCni = ({ socketPath, ...folders }: CniOptions, { log, signal }: Readonly<{ log: Logger; signal: AbortSignal }>): Promise<CniServer> =>
@@ -28,10 +34,11 @@ const openCni = ({ socketPath, ...folders }: CniOptions, { log, signal }: Readon
 
 type StoreParts = Pick<AgentParts, 'loadConfig' | 'openManager'>
 
-function storeParts(store: StoreOptions, surroundings: Surroundings): StoreParts {
+function storeParts(settings: AgentSettings, surroundings: Surroundings): StoreParts {
+  const { store } = settings
   switch (store.kind) {
     case 'kube': return kubeParts(store, surroundings)
-    case 'etcd': throw new Error('etcd')
+    case 'etcd': return etcdParts(store, settings, surroundings)
     default: return store satisfies never
   }
 }
@@ -45,6 +52,19 @@ function kubeParts(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock,
       const client = await openClient(store, { log, clock, env })
       const nodeName = await findNodeName(client, env, { signal })
       return KubeLeaseManager.open({ client, nodeName, names, networks: networksOf(config), setCondition: store.setCondition, log, clock, random: Math.random, signal })
+    },
+  }
+}
+
+function etcdParts(store: Extract<StoreOptions, { kind: 'etcd' }>, { agent }: AgentSettings, { log, clock }: Surroundings): StoreParts {
+  const registry = new Etcd3Registry(store)
+  return {
+    loadConfig: ({ signal }) => loadEtcdConfig(registry, { prefix: store.prefix, log, clock, random: Math.random, signal }),
+    openManager: async config => {
+      const previous = parseSubnetEnv((await readSubnetEnv(agent.subnetFile)) ?? '').subnets
+      return new EtcdLeaseManager({
+        ...store, registry, pools: config.pools, nodeId: store.nodeId || machineIdentity(), previous, previousInUse: call => isSubnetInUse(previous, call), localAddresses, log, clock, random: Math.random,
+      })
     },
   }
 }

@@ -37,6 +37,8 @@ export type AgentOptions = Readonly<{
   rules: RuleOptions
   dataplane: DataplaneOptions
   subnetFile: string
+  /** Give the lease up when stopped, instead of keeping it for the next start. */
+  releaseOnExit: boolean
   /** Undefined: no CNI server. */
   cni: CniOptions | undefined
   /** Undefined: no health server. */

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander'
 import { runAgent } from '../agent/agent.ts'
 import { FLAGS, type Flag } from '../agent/flags/flag-table.ts'
 import { readFlags, type AgentSettings, type GivenFlags } from '../agent/flags/read-flags.ts'
+import { LeaseLostError } from '../agent/leases/etcd/etcd-lease-manager.ts'
 import { openAgentParts } from '../agent/open-parts.ts'
 import { systemClock } from '../ops/clock.ts'
 import { InputError } from '../ops/errors.ts'
@@ -14,6 +15,8 @@ import { command as versionCommand } from './version.ts'
 
 /** Exit status of wrong usage, as getopt's users have it. flanneld exits 0 here. */
 const USAGE = 2
+/** Another host has this host's subnet: starting again does not help. */
+const LEASE_LOST = 3
 
 class AgentCommand extends Command {
   override parseAsync(argv: readonly string[], options?: Parameters<Command['parseAsync']>[1]): Promise<this> {
@@ -62,5 +65,13 @@ async function run(given: GivenFlags): Promise<void> {
   }
   if (settings.version) return void (await versionCommand().parseAsync([], { from: 'user' }))
   const log = openLog({ level: settings.debug ? 'debug' : 'info' }).child({ component: 'agent' })
-  await runProcess(log, signal => runAgent(openAgentParts(settings, { log, clock: systemClock, env: process.env }), { signal }))
+  await runProcess(log, async signal => {
+    try {
+      await runAgent(openAgentParts(settings, { log, clock: systemClock, env: process.env }), { signal })
+    } catch (err) {
+      if (!(err instanceof LeaseLostError)) throw err
+      log.fatal({ err }, 'the lease of this host is lost')
+      process.exitCode = LEASE_LOST
+    }
+  })
 }

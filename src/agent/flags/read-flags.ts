@@ -24,7 +24,6 @@ export type StoreOptions =
       takeOver: boolean
       allowRenumber: boolean
       onLost: 'exit' | 'keep'
-      releaseOnExit: boolean
     }>
 
 export type AgentSettings = Readonly<{ agent: AgentOptions; store: StoreOptions; cleanup: boolean; version: boolean; debug: boolean }>
@@ -68,6 +67,7 @@ function readAgent(reader: FlagReader): AgentOptions {
       blackholeRoute: reader.boolean('ip-blackhole-route'),
     },
     subnetFile: reader.text('subnet-file'),
+    releaseOnExit: reader.boolean('release-lease-on-exit'),
     cni: confDir === '' ? undefined : { confDir, binDir: reader.text('cni-bin-dir'), stateDir: reader.text('cni-state-dir'), socketPath: reader.text('cni-socket') || undefined },
     health: healthPort === 0 ? undefined : { host: reader.text('healthz-ip'), port: healthPort },
   }
@@ -98,7 +98,6 @@ function readEtcd(reader: FlagReader): StoreOptions {
     takeOver: reader.boolean('take-over-lease'),
     allowRenumber: reader.boolean('allow-renumber'),
     onLost: onLost === 'keep' ? 'keep' : 'exit',
-    releaseOnExit: reader.boolean('release-lease-on-exit'),
   }
 }
 
