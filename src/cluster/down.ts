@@ -1,13 +1,10 @@
 // Ends the process that watches over a cluster, then removes what is left.
 
-import { existsSync } from 'node:fs'
 import { systemClock } from '../ops/clock.ts'
-import { clusterPaths } from './cluster-paths.ts'
 import type { ClusterName } from './cluster-name.ts'
-import { isEmpty, takeInventory } from './inventory/inventory.ts'
 import { isAlive, kill, killAndWait, startTimeOf } from './inventory/process-table.ts'
 import { tearDown } from './teardown.ts'
-import { claimName, findSupervisor } from './up/claim-cluster.ts'
+import { claimName, findSupervisor, hasRemains } from './up/claim-cluster.ts'
 
 /** `weft up` removes its cluster itself when told to stop; after this it is not waited for. */
 const POLITE_MS = 15_000
@@ -17,8 +14,7 @@ const LOOK_AGAIN_MS = 20
 /** Answers whether there was anything to remove. */
 export async function takeClusterDown(name: ClusterName): Promise<boolean> {
   const supervisor = await findSupervisor(name)
-  const inventory = await takeInventory(name)
-  const found = supervisor !== undefined || existsSync(clusterPaths(name).folder) || !isEmpty(inventory)
+  const found = supervisor !== undefined || (await hasRemains(name))
   if (supervisor !== undefined) await endProcess(supervisor)
   // Taken so that a `weft up` of the same name does not begin in the middle.
   await using _name = await claimName(name)

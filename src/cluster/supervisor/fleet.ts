@@ -6,11 +6,13 @@ import { formatEventLine } from '../console/event-line.ts'
 import type { DaemonEvent, DaemonPlan } from './daemon.ts'
 import { runDaemon, type WeftProgram } from './run-daemon.ts'
 import { supervise } from './supervise.ts'
+import { MAX_LOG_BYTES, trimLog } from './trim-log.ts'
 
 export type FleetEvent = Readonly<{ plan: DaemonPlan; event: DaemonEvent }>
 
 /** A daemon that ends this often before it was ever ready will not become so by waiting. */
 const HOPELESS_EXITS = 5
+const TRIM_INTERVAL_MS = 60_000
 /** How many of its last lines a daemon that does not become ready is quoted with. */
 const QUOTED_LINES = 12
 
@@ -19,10 +21,12 @@ export class Fleet {
   readonly #onEvent: (event: FleetEvent) => void
   readonly #controller = new AbortController()
   readonly #running: Promise<void>[] = []
+  readonly #logs: string[] = []
 
   constructor(options: Readonly<{ program: WeftProgram; onEvent: (event: FleetEvent) => void }>) {
     this.#program = options.program
     this.#onEvent = options.onEvent
+    this.#running.push(this.#trimLogs(this.#controller.signal))
   }
 
   /** Starts the daemon and keeps it running until `stop`. `whenReady` may be called once or never. */
@@ -41,10 +45,18 @@ export class Fleet {
     const run = (one: DaemonPlan) => runDaemon(one, this.#program)
     const life = supervise({ plan, run, onEvent, clock: systemClock, random: Math.random, signal: this.#controller.signal })
     this.#running.push(life)
+    this.#logs.push(plan.logFile)
     // A daemon whose process cannot even be started ends the wait for it at once.
     life.catch((error: unknown) => ready.reject(error))
     ready.promise.catch(() => undefined)
     return { whenReady: options => within(ready.promise, options, () => notReady(plan, `was not ready within ${options.timeoutMs / 1000} s`, lastLines)) }
+  }
+
+  async #trimLogs(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const file of this.#logs) await trimLog(file, MAX_LOG_BYTES)
+      await systemClock.sleep(TRIM_INTERVAL_MS, { signal }).catch(() => undefined)
+    }
   }
 
   /** Ends all daemons, and waits for them. */

@@ -17,9 +17,10 @@ import { createSample, whenSampleRuns } from '../sample/deploy-sample.ts'
 import { podNetns, podsOf, tryClusterIp, tryNodePort, tryPod } from '../sample/try-sample.ts'
 import type { Component } from '../supervisor/daemon.ts'
 import type { Fleet } from '../supervisor/fleet.ts'
+import { tearDown } from '../teardown.ts'
 import { HOST_LINK } from '../underlay/make-underlay.ts'
 import { waitFor } from '../wait-for.ts'
-import { claimHosts, clearRemains } from './claim-cluster.ts'
+import { claimHosts, hasRemains } from './claim-cluster.ts'
 
 export type UpOptions = Readonly<{
   cluster: ClusterOptions
@@ -36,7 +37,7 @@ const readyTimeoutMs = (plan: ClusterPlan): number => 30_000 + plan.hosts.length
 export async function bringUp(options: UpOptions): Promise<ClusterPlan> {
   const { progress, signal } = options
   const { name } = options.cluster
-  await progress.step(`clearing the ground for cluster ${name}`, () => clearRemains(name), had => (had ? `remains of an earlier cluster ${name} removed` : `no remains of an earlier cluster ${name}`))
+  if (await hasRemains(name)) await progress.step(`remains of an earlier cluster ${name} removed`, () => tearDown(name))
   const plan = await progress.step('joining hosts', () => claimHosts(options.cluster, { signal }), made => `${hostList(made)} joined on ${formatPrefix(made.underlay.prefix)}`)
   await progress.step('certificates and kubeconfigs', () => makeCredentials(plan))
   await startApiServer(plan, options)

@@ -1,5 +1,6 @@
 // Makes the cluster's name, prefixes and hosts ours, before any daemon starts.
 
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { WeftError } from '../../ops/errors.ts'
 import type { ClusterName } from '../cluster-name.ts'
@@ -7,10 +8,9 @@ import type { ClusterOptions } from '../cluster-options.ts'
 import { clusterPaths, hostPaths } from '../cluster-paths.ts'
 import { formatClusterPlan, planCluster, type ClusterPlan } from '../cluster-plan.ts'
 import { formatNetConfig } from '../daemons-plan.ts'
-import { isEmpty } from '../inventory/inventory.ts'
+import { isEmpty, takeInventory } from '../inventory/inventory.ts'
 import { findLockHolder, lock, tryLock } from '../machine-lock.ts'
 import { planPrefixes } from '../prefix-plan.ts'
-import { tearDown } from '../teardown.ts'
 import { listTakenPrefixes } from '../underlay/taken-prefixes.ts'
 import { makeUnderlay } from '../underlay/make-underlay.ts'
 
@@ -30,10 +30,9 @@ export async function claimName(name: ClusterName): Promise<AsyncDisposable> {
 /** Pid of the process that watches over the cluster; undefined when nobody does. */
 export const findSupervisor = (name: ClusterName): Promise<number | undefined> => findLockHolder(lockName(name))
 
-/** Removes what a killed `weft up` of this name left behind; answers whether there was anything. */
-export async function clearRemains(name: ClusterName): Promise<boolean> {
-  return !isEmpty(await tearDown(name))
-}
+/** True when a killed `weft up` of this name left anything behind. */
+export const hasRemains = async (name: ClusterName): Promise<boolean> =>
+  existsSync(clusterPaths(name).folder) || !isEmpty(await takeInventory(name))
 
 /** Chooses prefixes and makes underlay, hosts and folders. One cluster at a time, so that no two choose the same. */
 export async function claimHosts(options: ClusterOptions, cancel: Cancel): Promise<ClusterPlan> {
