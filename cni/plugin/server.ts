@@ -18,6 +18,7 @@ import { DeletionQueue } from './queue/deletion-queue.ts'
 import { handleConnection } from './socket/connection.ts'
 import { acquireInstanceLock } from './socket/instance-lock.ts'
 import { listenAt } from './socket/listen.ts'
+import { PodRules } from './rules/pod-rules.ts'
 import { AttachmentStore } from './store/attachment-store.ts'
 import { Scheduler } from './verbs/scheduler.ts'
 import { serve, type ServeOptions } from './verbs/serve.ts'
@@ -44,8 +45,10 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
   const { store } = AttachmentStore.open({ folder: options.stateDir, bootId, log })
   undo.defer(() => store.close())
   const reaper = undo.use(new LinkReaper(network))
+  const doorbell = new Doorbell()
+  const rules = undo.use(new PodRules(() => store.list(), () => doorbell.ring('rules changed')))
   let lease: PodLease | undefined
-  const host: CniHost = { network, bridges: new Bridges(network, log), reaper, store, clock, log, lease: () => lease, reached: options.onStep ?? (() => {}) }
+  const host: CniHost = { network, bridges: new Bridges(network, log), reaper, store, rules, clock, log, lease: () => lease, reached: options.onStep ?? (() => {}) }
 
   const scheduler = new Scheduler()
   const queueReady = Promise.withResolvers<void>()
@@ -70,7 +73,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
     void handled.finally(() => running.delete(handled))
   }))
   await recover(host)
-  const doorbell = new Doorbell()
+  await rules.sync({ signal })
   network.onEvent(event => {
     if (needsLook(event, store)) doorbell.ring('link changed')
   })
@@ -83,6 +86,8 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
       const links = await network.rtnl.links.list({ signal })
       await collector.pass(links)
       await repairBridges(host, links, { signal })
+      const mended = await rules.repair({ signal })
+      if (mended.length > 0) log.warn({ families: mended }, 'packet filter table of pods put back')
       await store.flush()
       await queue.drain()
       if (published) install({ ...options, networkName, log })

@@ -3,6 +3,7 @@
 import { hostLinkName, formatAlias } from '../attachment/names.ts'
 import type { Attachment } from '../attachment/attachment.ts'
 import { CniError } from '../cni-error.ts'
+import { readPortOptions } from '../config/port-mappings.ts'
 import { readBridgeConfig, type BridgeConfig } from '../config/bridge-config.ts'
 import { containsAddress, prefixOf, type InterfaceAddress } from '../../../src/net/ip/prefix.ts'
 import type { CniHost } from '../host/cni-host.ts'
@@ -16,6 +17,7 @@ import type { CniRequest } from '../request/parse-request.ts'
 import { isEmptyDns, type CniResult, type CniRoute } from '../result/result.ts'
 import { networkAddress } from '../../../src/net/ip/prefix.ts'
 import { allocate, dnsOf, ipsOf } from './allocate.ts'
+import { claimsFor, openPorts } from './ports.ts'
 import { removeAttachment } from './remove-attachment.ts'
 
 /** Until the bridge forwards frames to the new port: the upstream plugin's limit (its polls sum up to 2.5 s). */
@@ -25,13 +27,18 @@ export type AddOptions = Readonly<{ kind: 'weft' | 'bridge'; pod: PodNamespace; 
 
 export async function addInterface(host: CniHost, request: CniRequest, options: AddOptions): Promise<CniResult> {
   const config = readBridgeConfig(request, options.kind)
+  const ports = options.kind === 'weft' ? readPortOptions(request.config) : undefined
   await refuseSecondAttachment(host, request)
   const draft = draftOf(request, config, options)
-  const record = config.ipam === undefined ? draft : await allocate(host, { network: request.network, ipam: config.ipam, draft, signal: options.signal })
+  let record = config.ipam === undefined ? draft : await allocate(host, { network: request.network, ipam: config.ipam, draft, signal: options.signal })
   try {
     if (config.ipam === undefined) await host.store.put(record)
     host.reached('add:reserved')
     const result = await wire(host, request, { ...options, config, record })
+    if (ports !== undefined) record = { ...record, ports: claimsFor(ports, record.addresses.map(held => held.address)) }
+    if (record.ports.length > 0) await host.store.put(record)
+    await openPorts(host, record, options)
+    host.reached('add:rules')
     await host.store.put({ ...record, state: 'active' })
     host.reached('add:active')
     return result

@@ -5,6 +5,7 @@ import type { Attachment } from '../attachment/attachment.ts'
 import type { CniHost } from '../host/cni-host.ts'
 import { releaseInFolder } from '../ipam/host-local-folder.ts'
 import { RELEASE_LIMIT_MS } from './allocate.ts'
+import { cutDatagramFlows } from './datagram-flows.ts'
 
 /** Deletion has its own time: the request's may be over, and half a deletion helps nobody. */
 const REMOVAL_LIMIT_MS = 25_000
@@ -28,6 +29,10 @@ export async function removeAttachment(host: CniHost, attachment: Attachment): P
       errors.push(error)
     }
   }
+  const hasRules = deleting.ports.length > 0 || deleting.masquerade
+  if (hasRules) await attempt(() => host.rules.sync({ signal }))
+  if (deleting.ports.length > 0) await attempt(() => cutDatagramFlows(host, deleting.ports, { signal }))
+  host.reached('del:rules')
   const { link } = deleting
   if (link !== undefined) await attempt(() => host.reaper.condemn(link.host, { signal }))
   host.reached('del:condemned')

@@ -20,7 +20,6 @@ export type BridgeConfig = Readonly<{
   duplicateAddressDetection: boolean
   /** The pod's end stays down. */
   linkDown: boolean
-  macSpoofCheck: boolean
   portIsolation: boolean
   /** Replaces what IPAM says, as a whole, when any field is set. */
   dns: CniDns
@@ -52,7 +51,6 @@ export function readBridgeConfig(request: CniRequest, kind: 'weft' | 'bridge'): 
     promiscMode: config.boolean('promiscMode') ?? false,
     duplicateAddressDetection: config.boolean('enabledad') ?? false,
     linkDown: config.boolean('disableContainerInterface') ?? false,
-    macSpoofCheck: config.boolean('macspoofchk') ?? false,
     portIsolation: config.boolean('portIsolation') ?? false,
     dns: readDns(config.object('dns')),
     mac: readMac(request),
@@ -89,6 +87,7 @@ function refuseUnsupported({ config }: CniRequest): void {
   if (vlan !== undefined && vlan !== 0) refuse('vlan', vlan)
   if ((config.array('vlanTrunk')?.length ?? 0) > 0) refuse('vlanTrunk', config.raw('vlanTrunk'))
   if (config.boolean('preserveDefaultVlan') === true) refuse('preserveDefaultVlan', true)
+  if (config.boolean('macspoofchk') === true) refuse('macspoofchk', true)
   const backend = config.string('ipMasqBackend') || undefined
   if (backend !== undefined && backend !== 'iptables' && backend !== 'nftables') {
     throw invalid(`ipMasqBackend: ${JSON.stringify(backend)} is neither "iptables" nor "nftables"`)

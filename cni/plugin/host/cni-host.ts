@@ -6,6 +6,7 @@ import type { Bridges } from '../link/bridges.ts'
 import type { HostNetwork } from '../link/host-network.ts'
 import type { LinkReaper } from '../link/link-reaper.ts'
 import type { PodLease } from '../options.ts'
+import type { PodRules } from '../rules/pod-rules.ts'
 import type { AttachmentStore } from '../store/attachment-store.ts'
 
 export type CniHost = Readonly<{
@@ -13,6 +14,7 @@ export type CniHost = Readonly<{
   bridges: Bridges
   reaper: LinkReaper
   store: AttachmentStore
+  rules: PodRules
   clock: Clock
   log: Logger
   /** What new pods get; undefined until the agent has a lease. */

@@ -45,6 +45,7 @@ export async function checkInterface(host: CniHost, request: CniRequest, options
   await using pod = openRtnl({ netns: options.pod.fd })
   const link = await pod.links.get(request.ifname, options)
   checkPodLink(link, { container, hostEnd, linkDown: config.linkDown })
+  if (!(await host.rules.holds(attachment, options))) throw mismatch('packet filter table weft-cni', 'host ports and masquerading of this attachment', 'some missing')
   checkPodAddresses(await pod.addresses.list({ signal: options.signal, linkIndex: link.index }), await pod.routes.list(options), { result, attachment, linkIndex: link.index })
 }
 
