@@ -4,6 +4,8 @@ import type { Prefix } from '../net/ip/prefix.ts'
 import { InputError } from '../ops/errors.ts'
 import type { Controller } from './controller.ts'
 import { endpointSliceController, type EndpointSliceOptions } from './endpoint-slices/controller.ts'
+import { garbageCollectorController } from './garbage-collection/controller.ts'
+import { namespaceController } from './namespaces/controller.ts'
 import { nodeIpamController } from './node-ipam/controller.ts'
 import { nodeLifecycleController, type NodeLifecycleOptions } from './nodes/lifecycle.ts'
 import { podGcController, type PodGcOptions } from './nodes/pod-gc.ts'
@@ -29,6 +31,8 @@ export const allControllers = (options: CatalogOptions): readonly Controller[] =
   nodeLifecycleController(options.nodeLifecycle),
   taintEvictionController(),
   podGcController(options.podGc),
+  namespaceController(),
+  garbageCollectorController(),
   serviceAccountController(),
   ...(options.rootCa === undefined ? [] : [rootCaController(options.rootCa)]),
   schedulerController(),

@@ -1,29 +1,11 @@
 // The controllers against a real API server process, with kubectl as the user.
 
-import { writeFileSync } from 'node:fs'
 import test from 'ava'
 import { ApiServerLab } from '../../lab/apiserver.ts'
 import { ControllerManagerLab } from '../../lab/controller-manager.ts'
+import { create, until } from './harness.ts'
 
-/** Runs kubectl until its output satisfies; fails with the last output. */
-async function until(lab: ApiServerLab, args: readonly string[], satisfied: (output: string) => boolean, timeoutMs = 20_000): Promise<string> {
-  const end = performance.now() + timeoutMs
-  for (;;) {
-    const output = await lab.kubectl(...args).catch((error: Error) => error.message)
-    if (satisfied(output)) return output
-    if (performance.now() > end) throw new Error(`kubectl ${args.join(' ')}: not within ${timeoutMs} ms; last output:\n${output}`)
-  }
-}
-
-/** Creates from a manifest, as a person would. */
-async function create(lab: ApiServerLab, manifest: string): Promise<void> {
-  const file = lab.path(`manifest-${manifests++}.json`)
-  writeFileSync(file, manifest)
-  await lab.kubectl('create', '--validate=false', '-f', file)
-}
-let manifests = 0
-
-const node = (name: string, ready = true): string => JSON.stringify({
+const node = (name: string, ready = true): object => ({
   apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { 'topology.kubernetes.io/zone': `z-${name}` } },
   status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastHeartbeatTime: new Date().toISOString().replace(/\.\d+/, ''), reason: 'KubeletReady' }] },
 })
@@ -48,7 +30,7 @@ test('nodes get distinct pod cidrs that survive a restart of the controllers (sc
 test('a namespace gets its service account and the root CA, and both come back when deleted', async t => {
   await using lab = await ApiServerLab.open()
   await using manager = await ControllerManagerLab.start(lab, [`--root-ca-file=${lab.path('ca.crt')}`])
-  await create(lab, JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }))
+  await create(lab, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })
   await until(lab, ['-n', 'shop', 'get', 'serviceaccount', 'default', '-o', 'name'], output => output.trim() === 'serviceaccount/default')
   await until(lab, ['-n', 'shop', 'get', 'configmap', 'kube-root-ca.crt', '-o', 'jsonpath={.data.ca\\.crt}'], output => output.includes('BEGIN CERTIFICATE'))
   await lab.kubectl('-n', 'shop', 'delete', 'serviceaccount/default', 'configmap/kube-root-ca.crt')
@@ -61,10 +43,10 @@ test('slices follow pods and survive kill -9 of the controllers and of the serve
   await using managers = new AsyncDisposableStack()
   let manager = managers.use(await ControllerManagerLab.start(lab))
   await create(lab, node('n1'))
-  await create(lab, JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } }))
+  await create(lab, { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } })
   const slices = ['get', 'endpointslices', '-l', 'kubernetes.io/service-name=web', '-o', 'jsonpath={range .items[*].endpoints[*]}{.addresses[0]}/{.conditions.ready} {end}']
   const addPod = async (name: string, ip: string): Promise<void> => {
-    await create(lab, JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app: 'web' } }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } }))
+    await create(lab, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app: 'web' } }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } })
     const status = { status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: 'True' }] } }
     await lab.kubectl('patch', 'pod', name, '--subresource=status', '--type=merge', '-p', JSON.stringify(status))
   }
@@ -85,7 +67,7 @@ test('slices follow pods and survive kill -9 of the controllers and of the serve
 test('pods without a node are bound to ready nodes, spread, and those that fit nowhere say why', async t => {
   await using lab = await ApiServerLab.open()
   await using manager = await ControllerManagerLab.start(lab)
-  await create(lab, JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'early', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } }))
+  await create(lab, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'early', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } })
   await until(lab, ['get', 'pod', 'early', '-o', 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].message}'], output => output.includes('0/0 nodes are available'))
   for (const name of ['n1', 'n2', 'n3']) await create(lab, node(name, name !== 'n3'))
   await until(lab, ['get', 'pod', 'early', '-o', 'jsonpath={.spec.nodeName}'], output => /^n[12]$/.test(output))
