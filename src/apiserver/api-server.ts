@@ -1,6 +1,10 @@
 // The API server: its parts, put together. Opening it returns when it serves.
 
 import type { UserInfo } from '../api/registry/strategy.ts'
+import type { ApiResource } from '../api/registry/resource.ts'
+import { backoffMs, RECONNECT_BACKOFF } from '../ops/backoff.ts'
+import { openMetrics } from '../ops/metrics.ts'
+import { Doorbell, reconcileLoop } from '../ops/wake.ts'
 import type { Prefix } from '../net/ip/prefix.ts'
 import { COMPACTION_INTERVAL_MS, KEEP_REVISIONS, runCompaction } from '../store/compaction.ts'
 import type { Store } from '../store/store.ts'
@@ -12,9 +16,13 @@ import { PortAllocator, type PortRange } from './allocators/port-allocator.ts'
 import { ServiceAllocators } from './allocators/service-allocators.ts'
 import { BearerTokens } from './authentication/bearer-token.ts'
 import { ClientCertificates } from './authentication/client-certificate.ts'
+import { BindingEscalation, RoleEscalation } from './authorization/escalation.ts'
+import { aggregateRoles } from './authorization/role-aggregation.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
 import { Catalog } from './catalog.ts'
 import { Dispatcher } from './dispatch.ts'
+import { Fairness, type FairnessLimits } from './fairness.ts'
+import { RequestMetrics } from './request-metrics.ts'
 import type { Exchange } from './http/exchange.ts'
 import { Listener } from './http/listener.ts'
 import { InternalClient } from './internal-client.ts'
@@ -57,10 +65,13 @@ export type ApiServerOptions = Readonly<{
   /** One or two ranges, of one family each; the first is the primary one. */
   serviceRanges: readonly Prefix[]
   nodePortRange: PortRange
+  limits: FairnessLimits
   clock: Clock
   log: Logger
 }>
 
+const RBAC_GROUP = 'rbac.authorization.k8s.io'
+const RESYNC_MS = 60_000
 /** Requests still running get this long when the server stops. */
 const DRAIN_MS = 5_000
 
@@ -86,26 +97,33 @@ export class ApiServer implements AsyncDisposable {
     })
     const allocation = new ServiceAllocation({ allocators, objects, catalog, keyRoot: options.keyRoot })
     await allocation.load(signal)
+    const rbac = (plural: string): ApiResource => catalog.builtin(RBAC_GROUP, plural)
+    const aggregation = new Doorbell()
+    const mirror = async (plural: string, onChange = (): void => undefined): Promise<Mirror> =>
+      undo.use(await Mirror.open({ objects, hub, resource: rbac(plural), onChange, signal }))
+    const clusterRoles = await mirror('clusterroles', () => aggregation.ring('cluster role changed'))
+    const authorizer = new RbacAuthorizer({
+      roles: await mirror('roles'), roleBindings: await mirror('rolebindings'), clusterRoles, clusterRoleBindings: await mirror('clusterrolebindings'),
+    })
     const admission = new Admission({
       '/services': [allocation], '/pods': [new PodAdmission({ objects, catalog })], '/namespaces': [new NamespaceAdmission({ objects, catalog })],
+      [`${RBAC_GROUP}/roles`]: [new RoleEscalation(authorizer, rbac('roles'))],
+      [`${RBAC_GROUP}/clusterroles`]: [new RoleEscalation(authorizer, rbac('clusterroles'))],
+      [`${RBAC_GROUP}/rolebindings`]: [new BindingEscalation(authorizer, rbac('rolebindings'))],
+      [`${RBAC_GROUP}/clusterrolebindings`]: [new BindingEscalation(authorizer, rbac('clusterrolebindings'))],
     })
-    const serving: Serving = { objects, hub, clock, log, namespaces: catalog.builtin('', 'namespaces'), admission }
+    const serving: Serving = { objects, hub, clock, log, namespaces: catalog.builtin('', 'namespaces'), admission, authorizer }
     const client = new InternalClient(serving, catalog)
     await ensureNamespaces(client, catalog, signal)
     await ensureDefaults(client, catalog, signal)
 
-    const mirror = async (plural: string): Promise<Mirror> =>
-      undo.use(await Mirror.open({ objects, hub, resource: catalog.builtin('rbac.authorization.k8s.io', plural), signal }))
-    const authorizer = new RbacAuthorizer({
-      roles: await mirror('roles'), roleBindings: await mirror('rolebindings'),
-      clusterRoles: await mirror('clusterroles'), clusterRoleBindings: await mirror('clusterrolebindings'),
-    })
     const checks: HealthCheck[] = [
       { name: 'ping', endpoints: ['healthz', 'livez', 'readyz'], problem: () => undefined },
       { name: 'log', endpoints: ['healthz', 'livez', 'readyz'], problem: () => undefined },
       { name: 'etcd', endpoints: ['healthz', 'livez', 'readyz'], problem: async () => { await store.revision({ signal }); return undefined } },
       { name: 'shutdown', endpoints: ['readyz'], problem: () => (signal.aborted ? 'the server stops' : undefined) },
     ]
+    const registry = openMetrics()
     const version = versionInfo()
     const discovery = new Discovery({ catalog, serverAddress: formatHostPort(options.advertiseAddress, options.securePort) })
     const openApi = new OpenApi(catalog)
@@ -114,11 +132,16 @@ export class ApiServer implements AsyncDisposable {
         exchange.sendJson(200, version)
         return true
       }
+      if (path === '/metrics') {
+        exchange.send(200, registry.contentType, await registry.metrics())
+        return true
+      }
       return discovery.serve(exchange, path) || openApi.serve(exchange, path) || await serveHealth(exchange, path, checks)
     }
     const tokens = new BearerTokens({ staticTokens: options.staticTokens, serviceAccounts: options.serviceAccountTokens, objects, catalog, clock })
     const dispatcher = new Dispatcher({
       serving, catalog, authenticators: [new ClientCertificates(clock), tokens], authorizer, servePath,
+      fairness: new Fairness(options.limits), metrics: new RequestMetrics(registry),
       subresources: {
         '*/scale': { get: getScale, update: putScale, patch: patchScale },
         '/pods/binding': { create: bindPod(catalog) },
@@ -134,16 +157,20 @@ export class ApiServer implements AsyncDisposable {
     }))
     undo.defer(async () => {
       listener.stopAccepting()
-      const watches = [...dispatcher.inFlight]
-      for (const exchange of watches) exchange.abort(new DOMException('the server stops', 'AbortError'))
+      for (const exchange of dispatcher.inFlight) if (exchange.longRunning) exchange.abort(new DOMException('the server stops', 'AbortError'))
       const deadline = clock.monotonicMs() + DRAIN_MS
       while (dispatcher.inFlight.size > 0 && clock.monotonicMs() < deadline) await clock.sleep(10, { signal: new AbortController().signal })
+    })
+    const aggregating = reconcileLoop({
+      doorbell: aggregation, pass: () => aggregateRoles(objects, rbac('clusterroles'), clusterRoles.values(), signal), clock, signal,
+      resyncIntervalMs: RESYNC_MS, retryMs: failures => backoffMs(RECONNECT_BACKOFF, failures, Math.random()),
+      onFailure: (err, failures) => log.warn({ err, failures }, 'cluster roles could not be aggregated'),
     })
     const system = keepSystemObjects({
       ensure: () => ensureKubernetesService({ client, catalog, allocators, advertiseAddress: options.advertiseAddress, securePort: listener.port }, signal), clock, log, signal,
     })
     await system.first
-    undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return system.ended })
+    undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return Promise.all([system.ended, aggregating]).then(() => undefined) })
     return new ApiServer(listener.port, undo.move())
   }
 

@@ -1,13 +1,17 @@
 // The way of every request: who, may he, what, done; and the one place where failures become answers.
 
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { forbiddenPath, forbiddenRequest, routeMethodNotAllowed, timeout, badRequest } from '../api/status/status.ts'
+import { routeMethodNotAllowed, timeout, badRequest } from '../api/status/status.ts'
 import type { ApiResource } from '../api/registry/resource.ts'
 import { parseFieldSelector, selectedName } from '../api/selectors/field-selector.ts'
 import { isAbort } from '../ops/errors.ts'
 import type { Authenticator } from './authentication/user.ts'
-import { identify } from './authentication/user.ts'
+import { authenticated, identify } from './authentication/user.ts'
+import { impersonationOf } from './authentication/impersonation.ts'
+import type { Fairness } from './fairness.ts'
+import type { RequestMetrics } from './request-metrics.ts'
 import type { Attributes, Authorizer, ResourceAttributes } from './authorization/attributes.ts'
+import { forbiddenError } from './authorization/forbidden.ts'
 import type { Catalog } from './catalog.ts'
 import { Exchange } from './http/exchange.ts'
 import { sendPageNotFound, sendStatus, statusOf } from './http/errors.ts'
@@ -25,7 +29,12 @@ export type DispatchOptions = Readonly<{
   virtual: Readonly<Record<string, (call: Call) => Promise<void>>>
   /** Answers paths that are no resources; false when it knows none such. */
   servePath: (exchange: Exchange, path: string) => Promise<boolean>
+  fairness: Fairness
+  metrics: RequestMetrics
 }>
+
+const READ_VERBS: ReadonlySet<RequestVerb> = new Set(['get', 'list'])
+const METRIC_VERBS = { get: 'GET', list: 'LIST', watch: 'WATCH', create: 'POST', update: 'PUT', patch: 'PATCH', delete: 'DELETE' } as const
 
 /** kube-apiserver's --request-timeout; watches have their own limits. */
 const REQUEST_TIMEOUT_MS = 60_000
@@ -78,6 +87,7 @@ export class Dispatcher {
   async #serve(exchange: Exchange): Promise<void> {
     const { catalog, authenticators, servePath } = this.#options
     exchange.user = await identify(authenticators, exchange)
+    this.#impersonate(exchange)
     const { info } = exchange
     if (info.kind === 'path') {
       this.#authorize({ kind: 'path', user: exchange.user, verb: exchange.method.toLowerCase(), path: info.path })
@@ -89,7 +99,38 @@ export class Dispatcher {
     this.#authorize(resourceAttributes(exchange, info, verb))
     const resource = catalog.index.find(info.group, info.version, info.plural)
     if (resource === undefined || (!resource.namespaced && info.namespace !== '')) return sendPageNotFound(exchange)
-    await this.#withTimeLimit(exchange, verb, resource)
+    using _place = this.#options.fairness.enter(verb === 'watch' ? 'watch' : READ_VERBS.has(verb) ? 'read' : 'write', exchange.user)
+    await this.#measured(exchange, verb, resource)
+  }
+
+  /** Throws 400 or 403. */
+  #impersonate(exchange: Exchange): void {
+    const impersonation = impersonationOf(exchange.headers, exchange.user)
+    if (impersonation === undefined) return
+    for (const need of impersonation.needs) this.#authorize(need)
+    exchange.user = authenticated(impersonation.user)
+  }
+
+  async #measured(exchange: Exchange, verb: RequestVerb, resource: ApiResource): Promise<void> {
+    const { metrics } = this.#options
+    const { group, version, plural, name, namespace, subresource } = exchange.info as ResourceRequest
+    const scope = name !== '' ? 'resource' : namespace !== '' ? 'namespace' : 'cluster'
+    const labels = { verb: verb === 'deletecollection' ? 'DELETECOLLECTION' : METRIC_VERBS[verb], group, version, resource: plural, subresource, scope }
+    const started = performance.now()
+    let failure: unknown
+    if (verb === 'watch') {
+      exchange.longRunning = true
+      metrics.watchOpened(labels)
+    }
+    try {
+      await this.#withTimeLimit(exchange, verb, resource)
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      if (verb === 'watch') metrics.watchClosed(labels)
+      metrics.finished(labels, failure === undefined ? exchange.response.statusCode : statusOf(failure).status.code, (performance.now() - started) / 1000)
+    }
   }
 
   async #withTimeLimit(exchange: Exchange, verb: RequestVerb, resource: ApiResource): Promise<void> {
@@ -111,15 +152,6 @@ export class Dispatcher {
     const { allowed, reason } = this.#options.authorizer.authorize(attributes)
     if (!allowed) throw forbiddenError(attributes, reason)
   }
-}
-
-export function forbiddenError(attributes: Attributes, reason: string): Error {
-  if (attributes.kind === 'path') return forbiddenPath(attributes.user.username, attributes.verb, attributes.path)
-  const { user, verb, plural, subresource, group, namespace, name } = attributes
-  const resource = subresource === '' ? plural : `${plural}/${subresource}`
-  const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`
-  const why = `User ${JSON.stringify(user.username)} cannot ${verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(group)} ${where}`
-  return forbiddenRequest({ group, plural }, name, reason === '' ? why : `${why}: ${reason}`)
 }
 
 function resourceAttributes(exchange: Exchange, info: ResourceRequest, verb: RequestVerb): ResourceAttributes {

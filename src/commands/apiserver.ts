@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { ApiServer } from '../apiserver/api-server.ts'
 import type { PortRange } from '../apiserver/allocators/port-allocator.ts'
 import { parseTokenFile } from '../apiserver/authentication/bearer-token.ts'
+import { DEFAULT_LIMITS } from '../apiserver/fairness.ts'
 import { isReachable } from '../apiserver/system/kubernetes-service.ts'
 import { ServiceAccountTokens } from '../apiserver/tokens/service-account-tokens.ts'
 import { parsePrefix, type Prefix } from '../net/ip/prefix.ts'
@@ -32,6 +33,8 @@ type Flags = Readonly<{
   serviceClusterIpRange: string
   serviceNodePortRange: string
   authorizationMode: string
+  maxRequestsInflight: string
+  maxMutatingRequestsInflight: string
   logLevel: LogLevel
 }>
 
@@ -54,6 +57,8 @@ export const command = (): Command =>
     .option('--service-cluster-ip-range <cidrs>', 'one or two prefixes from which Services get addresses', '10.96.0.0/16')
     .option('--service-node-port-range <range>', 'ports from which Services get node ports', '30000-32767')
     .option('--authorization-mode <modes>', 'RBAC is the only mode there is', 'RBAC')
+    .option('--max-requests-inflight <count>', 'reading requests answered at a time', String(DEFAULT_LIMITS.reads))
+    .option('--max-mutating-requests-inflight <count>', 'writing requests answered at a time', String(DEFAULT_LIMITS.writes))
     .option('--log-level <level>', `one of ${LOG_LEVELS.join(', ')}`, 'info')
     .action(async (flags: Flags) => {
       const log = openLog({ level: flags.logLevel }).child({ component: 'apiserver' })
@@ -78,6 +83,7 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
     serviceAccountTokens: openTokens(flags),
     staticTokens: flags.tokenAuthFile === undefined ? new Map() : parseTokenFile(readFlagFile('--token-auth-file', flags.tokenAuthFile)),
     serviceRanges: parseServiceRanges(flags.serviceClusterIpRange), nodePortRange: parseNodePortRange(flags.serviceNodePortRange),
+    limits: { ...DEFAULT_LIMITS, reads: parseCount('--max-requests-inflight', flags.maxRequestsInflight), writes: parseCount('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight) },
     clock: systemClock, log,
   })
   log.info({ address: flags.bindAddress, port: server.port, dataDir: flags.dataDir, revision: await store.revision() }, 'ready')
@@ -96,6 +102,11 @@ function openTokens(flags: Flags): ServiceAccountTokens | undefined {
     signingKeyPem: readFlagFile('--service-account-signing-key-file', signing),
     verifyingKeyPems: flags.serviceAccountKeyFile.map(path => readFlagFile('--service-account-key-file', path)),
   })
+}
+
+function parseCount(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InputError(flag, text, 'is not a positive number')
+  return Number(text)
 }
 
 function parseServiceRanges(text: string): readonly Prefix[] {

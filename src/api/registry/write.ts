@@ -87,7 +87,7 @@ function updateRules({ resource, strategy }: Target, subresource: string): Updat
 }
 
 /** Fills name and namespace from the URL; throws 400 where the body says otherwise. */
-function agreeWithPath(resource: ApiResource, draft: Draft, path: RequestPath): void {
+export function agreeWithPath(resource: ApiResource, draft: Draft, path: RequestPath): void {
   const { metadata } = draft
   if (path.name !== '') {
     if ((metadata.name ?? '') === '') metadata.name = path.name

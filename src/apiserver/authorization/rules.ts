@@ -31,7 +31,7 @@ const pathMatches = (pattern: string, path: string): boolean =>
 export const covers = (held: readonly PolicyRule[], wanted: PolicyRule): boolean => breakdown(wanted).every(single => held.some(rule => coversSingle(rule, single)))
 
 /** One verb, one group, one resource, one name each. */
-function breakdown(rule: PolicyRule): readonly PolicyRule[] {
+export function breakdown(rule: PolicyRule): readonly PolicyRule[] {
   const singles: PolicyRule[] = []
   for (const verb of rule.verbs) {
     for (const url of rule.nonResourceURLs ?? []) singles.push({ verbs: [verb], nonResourceURLs: [url] })

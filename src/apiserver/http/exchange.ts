@@ -30,6 +30,8 @@ export class Exchange {
   readonly signal: AbortSignal
   readonly #abort: AbortController
   readonly #warnings = new Set<string>()
+  /** A watch: it ends when the server stops, while other requests are let finish. */
+  longRunning = false
   user: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] }
 
   /** Throws 400 when the URL is malformed. */

@@ -9,6 +9,7 @@ import type { Logger } from '../../ops/log.ts'
 import type { FieldRules } from '../http/decode-body.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Negotiated } from '../http/negotiate.ts'
+import type { Authorizer } from '../authorization/attributes.ts'
 import type { ResourceRequest } from '../http/request-info.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import type { WatchHub } from '../watch/hub.ts'
@@ -22,6 +23,7 @@ export type Serving = Readonly<{
   admission: Admission
   /** The resource of namespaces themselves. */
   namespaces: ApiResource
+  authorizer: Authorizer
   clock: Clock
   log: Logger
 }>

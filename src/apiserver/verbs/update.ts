@@ -1,8 +1,9 @@
 // PUT of an object or of one of its sub-resources that hold the same object (status, approval, resize, …).
 
 import { cloneJson, type ApiObject, type Draft } from '../../api/object.ts'
-import { beginUpdate, finishUpdate, isUnchanged, missingResourceVersion } from '../../api/registry/write.ts'
+import { agreeWithPath, beginUpdate, finishUpdate, isUnchanged, missingResourceVersion } from '../../api/registry/write.ts'
 import { conflict, notFoundObject, staleObject } from '../../api/status/status.ts'
+import { forbiddenError } from '../authorization/forbidden.ts'
 import { decodeObject } from '../http/decode-body.ts'
 import { sendValue } from '../http/send.ts'
 import type { UpdateOutcome, UpdatePlan } from '../objects/object-store.ts'
@@ -16,15 +17,25 @@ export async function update(call: Call): Promise<void> {
   const options = parseWriteOptions(exchange.query, exchange.headers, 'UpdateOptions')
   const rendering = renderingOf(negotiated, exchange.query)
   const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource, fieldRules(call, options))
+  // Before the look-up: a name that contradicts the URL is wrong whether or not the object is there.
+  agreeWithPath(resource, body, request)
   if (strategy.requiresResourceVersion && (body.metadata.resourceVersion ?? '') === '' && request.subresource === '') throw missingResourceVersion(resource, request.name)
   const outcome = await updateObject(call, options, () => cloneJson(body))
   if (outcome === undefined) {
     if (!strategy.createsOnUpdate || request.subresource !== '') throw notFoundObject(resource, request.name)
     if ((body.metadata.resourceVersion ?? '') !== '') throw staleObject(resource, request.name)
+    authorizeCreate(call)
     const created = await createObject(call, body, options)
     return sendValue(exchange, 201, negotiated.format, renderObject(created, strategy, rendering, serving.clock.now()))
   }
   sendValue(exchange, 200, negotiated.format, renderObject(outcome.object, strategy, rendering, serving.clock.now()))
+}
+
+/** A write that turns out to create needs that permission as well. Throws 403. */
+export function authorizeCreate({ serving, exchange, request, resource }: Call): void {
+  const attributes = { kind: 'resource', user: exchange.user, verb: 'create', group: resource.group, plural: resource.plural, subresource: '', namespace: request.namespace, name: request.name } as const
+  const { allowed, reason } = serving.authorizer.authorize(attributes)
+  if (!allowed) throw forbiddenError(attributes, reason)
 }
 
 /** Makes the next state from the old one. The draft's resourceVersion and uid, where present, are preconditions. */

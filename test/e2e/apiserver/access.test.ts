@@ -1,0 +1,98 @@
+// Who may do what: certificates, tokens, anonymous clients, RBAC, reviews.
+
+import test from 'ava'
+import { createAuthority, issueCertificate } from '../../../src/ops/certificates/authority.ts'
+import { ApiRequests } from '../../lab/api-request.ts'
+import { ApiServerLab } from '../../lab/apiserver.ts'
+
+const lab = await ApiServerLab.open()
+const api = new ApiRequests(lab)
+test.after.always(async () => {
+  api[Symbol.dispose]()
+  await lab[Symbol.asyncDispose]()
+})
+
+const RBAC = '/apis/rbac.authorization.k8s.io/v1'
+const userOf = async (commonName: string, organizations: readonly string[] = []): Promise<ApiRequests> =>
+  new ApiRequests(lab, await issueCertificate(lab.authority, { commonName, organizations, usages: ['client'] }))
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+test('without credentials a client may see health and version, nothing else (scenarios 1, 65)', async t => {
+  using nobody = ApiRequests.anonymous(lab)
+  for (const path of ['/healthz', '/livez', '/readyz', '/readyz/ping', '/version']) t.is((await nobody.get(path)).code, 200, path)
+  const refused = await nobody.get('/api/v1/pods')
+  t.is(refused.code, 403)
+  t.is(refused.json.message, 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope')
+  t.is((await nobody.get('/metrics')).code, 403)
+  const bad = await nobody.get('/api/v1/pods', bearer('nonsense'))
+  t.deepEqual([bad.code, bad.json.message, bad.json.reason], [401, 'Unauthorized', 'Unauthorized'])
+})
+
+test('a certificate of another authority, an expired one and one for servers are refused', async t => {
+  const others = await createAuthority({ commonName: 'others' })
+  using stranger = new ApiRequests(lab, await issueCertificate(others, { commonName: 'admin', organizations: ['system:masters'], usages: ['client'] }))
+  using late = new ApiRequests(lab, await issueCertificate(lab.authority, { commonName: 'admin', organizations: ['system:masters'], usages: ['client'], validForDays: -1 / 1440 }))
+  using server = new ApiRequests(lab, await issueCertificate(lab.authority, { commonName: 'admin', organizations: ['system:masters'], usages: ['server'], dnsNames: ['x'] }))
+  for (const client of [stranger, late, server]) t.is((await client.get('/api/v1/pods')).code, 401)
+})
+
+test('a user gets what a binding gives, as soon as it is there, and loses it with it (scenario 63)', async t => {
+  using dora = await userOf('dora', ['readers'])
+  const path = '/api/v1/namespaces/default/pods'
+  const refused = await dora.get(path)
+  t.is(refused.json.message, 'pods is forbidden: User "dora" cannot list resource "pods" in API group "" in the namespace "default"')
+  await api.post(`${RBAC}/namespaces/default/rolebindings`, { metadata: { name: 'readers' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'Group', name: 'readers', apiGroup: 'rbac.authorization.k8s.io' }] })
+  t.is((await dora.get(path)).code, 200)
+  t.is((await dora.get('/api/v1/namespaces/kube-system/pods')).code, 403)
+  t.is((await dora.get('/api/v1/namespaces/default/secrets')).code, 403)
+  t.is((await dora.post('/api/v1/namespaces/default/configmaps', { metadata: { name: 'x' } })).code, 403)
+  await api.delete(`${RBAC}/namespaces/default/rolebindings/readers`)
+  t.is((await dora.get(path)).code, 403)
+})
+
+test('a token for a service account opens its doors, and dies with the account (scenario 64)', async t => {
+  await api.post('/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'robot' } })
+  await api.post(`${RBAC}/clusterrolebindings`, { metadata: { name: 'robot' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'ServiceAccount', name: 'robot', namespace: 'default' }] })
+  const path = '/api/v1/namespaces/default/serviceaccounts/robot/token'
+  const made = await api.post(path, { spec: { expirationSeconds: 600 } })
+  t.is(made.code, 201)
+  const { token } = made.json.status
+  const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString())
+  t.deepEqual([claims.sub, claims.aud, claims.exp - claims.iat], ['system:serviceaccount:default:robot', ['https://kubernetes.default.svc.cluster.local'], 600])
+  using nobody = ApiRequests.anonymous(lab)
+  t.is((await nobody.get('/api/v1/pods', bearer(token))).code, 200)
+  const short = await api.post(path, { spec: { expirationSeconds: 60 } })
+  t.is(short.code, 422)
+  t.regex(short.json.message, /may not specify a duration less than 10 minutes/)
+  const review = (await api.post('/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token } })).json
+  t.deepEqual([review.status.authenticated, review.status.user.username], [true, 'system:serviceaccount:default:robot'])
+  t.is((await api.post('/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token: 'x' } })).json.status.authenticated, false)
+  const elsewhere = (await api.post(path, { spec: { audiences: ['vault'] } })).json.status.token
+  t.is((await nobody.get('/api/v1/pods', bearer(elsewhere))).code, 401)
+  await api.delete('/api/v1/namespaces/default/serviceaccounts/robot')
+  const other = (await api.post('/api/v1/namespaces/default/serviceaccounts/default/token', {})).json.status.token
+  t.is((await nobody.get('/api/v1/namespaces/kube-system/pods', bearer(other))).code, 403)
+  const deadline = Date.now() + 15_000
+  while ((await nobody.get('/api/v1/pods', bearer(token))).code !== 401) {
+    if (Date.now() > deadline) return t.fail('the token outlived its account')
+    await new Promise(resolve => setTimeout(resolve, 200))
+  }
+})
+
+test('nobody grants more than he holds, and a binding keeps its role (scenario 66)', async t => {
+  using carl = await userOf('carl')
+  await api.post(`${RBAC}/clusterroles`, { metadata: { name: 'granter' }, rules: [{ verbs: ['*'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings', 'clusterroles'] }, { verbs: ['get'], apiGroups: [''], resources: ['pods'] }] })
+  await api.post(`${RBAC}/clusterrolebindings`, { metadata: { name: 'granter' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'granter' }, subjects: [{ kind: 'User', name: 'carl', apiGroup: 'rbac.authorization.k8s.io' }] })
+  // `*` holds escalate and bind as well, so the verbs are narrowed for what follows.
+  await api.patch(`${RBAC}/clusterroles/granter`, 'json', [{ op: 'replace', path: '/rules/0/verbs', value: ['get', 'list', 'create', 'update', 'patch', 'delete'] }])
+  const more = await carl.post(`${RBAC}/namespaces/default/roles`, { metadata: { name: 'r' }, rules: [{ verbs: ['delete'], apiGroups: [''], resources: ['pods'] }] })
+  t.is(more.code, 403)
+  t.regex(more.json.message, /user "carl" \(groups=\["system:authenticated"\]\) is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["pods"\], Verbs:\["delete"\]\}/)
+  t.is((await carl.post(`${RBAC}/namespaces/default/roles`, { metadata: { name: 'r' }, rules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }] })).code, 201)
+  const subjects = [{ kind: 'User', name: 'carl', apiGroup: 'rbac.authorization.k8s.io' }]
+  t.is((await carl.post(`${RBAC}/namespaces/default/rolebindings`, { metadata: { name: 'b' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects })).code, 403)
+  t.is((await carl.post(`${RBAC}/namespaces/default/rolebindings`, { metadata: { name: 'b' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'r' }, subjects })).code, 201)
+  const moved = await api.patch(`${RBAC}/namespaces/default/rolebindings/b`, 'merge', { roleRef: { kind: 'ClusterRole', name: 'view' } })
+  t.is(moved.code, 422)
+  t.regex(moved.json.message, /cannot change roleRef/)
+})
