@@ -13,7 +13,6 @@ import type { CniOptions } from './options.ts'
 import type { AgentSettings, StoreOptions } from './flags/read-flags.ts'
 import { parseSubnetEnv } from './config/subnet-env.ts'
 import { readSubnetEnv } from './config/write-subnet-env.ts'
-import { Etcd3Registry } from './leases/etcd/etcd3-registry.ts'
 import { EtcdLeaseManager } from './leases/etcd/etcd-lease-manager.ts'
 import { loadEtcdConfig } from './leases/etcd/load-etcd-config.ts'
 import { isSubnetInUse, localAddresses, machineIdentity } from './leases/etcd/this-machine.ts'
@@ -23,10 +22,10 @@ import { findNodeName } from './leases/kube/node-name.ts'
 
 type Surroundings = Readonly<{ log: Logger; clock: Clock; env: Readonly<Record<string, string | undefined>> }>
 
-export function openAgentParts(settings: AgentSettings, surroundings: Surroundings): AgentParts {
+export async function openAgentParts(settings: AgentSettings, surroundings: Surroundings): Promise<AgentParts> {
   const { log, clock } = surroundings
   const { cni } = settings.agent
-  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ signal }) => openCni(cni, { log, signal }), ...storeParts(settings, surroundings) }
+  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ signal }) => openCni(cni, { log, signal }), ...(await storeParts(settings, surroundings)) }
 }
 
 const openCni = ({ socketPath, ...folders }: CniOptions, { log, signal }: Readonly<{ log: Logger; signal: AbortSignal }>): Promise<CniServer> =>
@@ -34,7 +33,7 @@ const openCni = ({ socketPath, ...folders }: CniOptions, { log, signal }: Readon
 
 type StoreParts = Pick<AgentParts, 'loadConfig' | 'openManager'>
 
-function storeParts(settings: AgentSettings, surroundings: Surroundings): StoreParts {
+async function storeParts(settings: AgentSettings, surroundings: Surroundings): Promise<StoreParts> {
   const { store } = settings
   switch (store.kind) {
     case 'kube': return kubeParts(store, surroundings)
@@ -56,7 +55,9 @@ function kubeParts(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock,
   }
 }
 
-function etcdParts(store: Extract<StoreOptions, { kind: 'etcd' }>, { agent }: AgentSettings, { log, clock }: Surroundings): StoreParts {
+async function etcdParts(store: Extract<StoreOptions, { kind: 'etcd' }>, { agent }: AgentSettings, { log, clock }: Surroundings): Promise<StoreParts> {
+  // The gRPC client costs a tenth of a second and 25 MB, which agents that lease from the API server need not spend.
+  const { Etcd3Registry } = await import('./leases/etcd/etcd3-registry.ts')
   const registry = new Etcd3Registry(store)
   return {
     loadConfig: ({ signal }) => loadEtcdConfig(registry, { prefix: store.prefix, log, clock, random: Math.random, signal }),

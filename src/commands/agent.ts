@@ -67,7 +67,7 @@ async function run(given: GivenFlags): Promise<void> {
   const log = openLog({ level: settings.debug ? 'debug' : 'info' }).child({ component: 'agent' })
   await runProcess(log, async signal => {
     try {
-      await runAgent(openAgentParts(settings, { log, clock: systemClock, env: process.env }), { signal })
+      await runAgent(await openAgentParts(settings, { log, clock: systemClock, env: process.env }), { signal })
     } catch (err) {
       if (!(err instanceof LeaseLostError)) throw err
       log.fatal({ err }, 'the lease of this host is lost')

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { on } from 'node:events'
 import { Etcd3, type IKeyValue, type IOptions, type IWatchResponse } from 'etcd3'
-import { WeftError } from '../../../ops/errors.ts'
+import { EtcdError } from './etcd-error.ts'
 import type { EtcdEntry, EtcdEvent, EtcdListing, EtcdRegistry } from './etcd-registry.ts'
 
 export type EtcdConnection = Readonly<{
@@ -15,18 +15,6 @@ export type EtcdConnection = Readonly<{
   username: string
   password: string
 }>
-
-/** etcd did not answer, or answered no. Never carries credentials. */
-export class EtcdError extends WeftError {
-  /** The revision asked for is compacted: list again. */
-  readonly compacted: boolean
-
-  constructor(operation: string, cause: unknown) {
-    const text = cause instanceof Error ? cause.message : String(cause)
-    super('ETCD_FAILED', `etcd: ${operation}: ${text}`, { operation }, { cause, retryable: true })
-    this.compacted = /compacted/.test(text)
-  }
-}
 
 const CALL_TIMEOUT_MS = 10_000
 

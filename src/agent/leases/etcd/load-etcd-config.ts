@@ -5,7 +5,7 @@ import type { Clock } from '../../../ops/clock.ts'
 import { WeftError } from '../../../ops/errors.ts'
 import type { Logger } from '../../../ops/log.ts'
 import { parseNetworkConfig, type NetworkConfig } from '../../config/network-config.ts'
-import { EtcdError } from './etcd3-registry.ts'
+import { EtcdError } from './etcd-error.ts'
 import type { EtcdRegistry } from './etcd-registry.ts'
 
 const WAIT: Backoff = { initialMs: 500, maxMs: 5_000, factor: 1.5, jitter: 0.2 }
