@@ -21,12 +21,12 @@ const LEASE_LOST = 3
 class AgentCommand extends Command {
   override parseAsync(argv: readonly string[], options?: Parameters<Command['parseAsync']>[1]): Promise<this> {
     const booleans = new Set<string>(FLAGS.filter(flag => flag.kind === 'boolean').map(flag => flag.name))
-    return super.parseAsync(fromGoFlags(argv, name => booleans.has(name) || name === 'help'), options)
+    return super.parseAsync(fromGoFlags(argv, name => booleans.has(name)), options)
   }
 }
 
 export function command(): Command {
-  const agent = new AgentCommand().helpOption('-h, --help [bool]').exitOverride(end => process.exit(end.exitCode === 0 ? 0 : USAGE))
+  const agent = new AgentCommand().exitOverride(end => process.exit(end.exitCode === 0 ? 0 : USAGE))
   for (const flag of FLAGS) agent.addOption(optionOf(flag))
   return agent.action(() => run(givenBy(agent)))
 }

@@ -8,6 +8,8 @@ export function fromGoFlags(argv: readonly string[], isBoolean: (name: string) =
     const match = /^--?([A-Za-z][\w-]*)(=[^]*)?$/.exec(argument)
     if (match === null) return argument
     const [, name, value] = match as unknown as [string, string, string | undefined]
+    // Go's flag package takes both for a question, whatever follows.
+    if (name === 'h' || name === 'help') return '--help'
     return `--${name}${value ?? (isBoolean(name) ? '=true' : '')}`
   })
   return end === -1 ? rewritten : [...rewritten, ...argv.slice(end)]
