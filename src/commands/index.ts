@@ -17,6 +17,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'agent', summary: 'give this host a pod subnet and carry pod traffic to the others', load: () => import('./agent.ts') },
   { name: 'controller-manager', summary: 'keep EndpointSlices, pod CIDRs, namespaces and owners as they should be', load: () => import('./controller-manager.ts') },
   { name: 'echo', summary: 'answer over HTTP, TCP and UDP which pod and host this is', load: () => import('./echo.ts') },
+  { name: 'node', summary: 'run the pods that are bound to this machine', load: () => import('./node.ts') },
   { name: 'test', summary: 'run the type check and the tests', load: () => import('./test.ts') },
   { name: 'run', summary: 'run a TypeScript file of this checkout', load: () => import('./run.ts') },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
