@@ -4,6 +4,8 @@ import type { Prefix } from '../net/ip/prefix.ts'
 import { InputError } from '../ops/errors.ts'
 import type { Controller } from './controller.ts'
 import { endpointSliceController, type EndpointSliceOptions } from './endpoint-slices/controller.ts'
+import { endpointSliceMirroringController } from './endpoint-slices/mirror-controller.ts'
+import { endpointsController } from './endpoints/controller.ts'
 import { garbageCollectorController } from './garbage-collection/controller.ts'
 import { namespaceController } from './namespaces/controller.ts'
 import { nodeIpamController } from './node-ipam/controller.ts'
@@ -27,6 +29,8 @@ export type CatalogOptions = Readonly<{
 /** Every controller that the options allow, in no particular order. */
 export const allControllers = (options: CatalogOptions): readonly Controller[] => [
   endpointSliceController(options.endpointSlices),
+  endpointSliceMirroringController(),
+  endpointsController(),
   ...(options.nodeIpam === undefined ? [] : [nodeIpamController(options.nodeIpam)]),
   nodeLifecycleController(options.nodeLifecycle),
   taintEvictionController(),

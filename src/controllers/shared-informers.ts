@@ -9,6 +9,7 @@ import { controllerOf, type KubeObject, type Stored } from '../client/objects.ts
 import { ENDPOINT_SLICES, PODS, SERVICES, resourceName, type Resource } from '../client/resources.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
+import { SERVICE_NAME_LABEL } from './endpoint-slices/plan-slices.ts'
 
 /** Names of the indexes that every informer has. */
 export const BY_NAMESPACE = 'namespace'
@@ -22,8 +23,6 @@ export const BY_LABEL = 'label'
 export const BY_SELECTOR_PAIR = 'selector pair'
 /** EndpointSlices: "namespace/service". */
 export const BY_SERVICE = 'service'
-
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 
 export const labelIndexValue = (namespace: string, key: string, value: string): string => `${namespace}\n${key}=${value}`
 

@@ -1,18 +1,18 @@
 // Keeps EndpointSlices equal to what Services select (API server specification 9.1; kube-controller-manager's endpointslice-controller).
 
 import type { Pod, Service } from 'kubernetes-types/core/v1.js'
-import { isNotFound, isConflict } from '../../client/errors.ts'
+import { isNotFound } from '../../client/errors.ts'
 import type { Change } from '../../client/informer/object-cache.ts'
-import { keyOf, refKey, type Stored } from '../../client/objects.ts'
-import { OwnWrites } from '../../client/own-writes.ts'
-import { ENDPOINT_SLICES, NODES, PODS, SERVICES, type Resource } from '../../client/resources.ts'
+import { keyOf, type Stored } from '../../client/objects.ts'
+import { NODES, PODS, SERVICES } from '../../client/resources.ts'
 import { WorkQueue } from '../../client/work-queue.ts'
 import { allSynced, processQueue, type Controller, type ControllerContext } from '../controller.ts'
 import { podsOf, servicesOf } from '../selected-pods.ts'
-import { BY_NODE, BY_SERVICE } from '../shared-informers.ts'
+import { BY_NODE } from '../shared-informers.ts'
 import { sameForServices } from './pods.ts'
 import { planEndpoints, ZONE_LABEL } from './plan-endpoints.ts'
-import { MANAGED_BY, MANAGED_BY_LABEL, SERVICE_NAME_LABEL, planSlices, serviceFrame, type EndpointSlice, type SlicePlan } from './plan-slices.ts'
+import { MANAGED_BY, planSlices, serviceFrame } from './plan-slices.ts'
+import { SLICES, SliceWriter } from './slice-writer.ts'
 import { TriggerTimes } from './trigger-times.ts'
 
 export type EndpointSliceOptions = Readonly<{
@@ -25,9 +25,6 @@ export type EndpointSliceOptions = Readonly<{
 /** kube-controller-manager's defaults. */
 export const DEFAULT_ENDPOINT_SLICE_OPTIONS: EndpointSliceOptions = { maxEndpointsPerSlice: 100, concurrentSyncs: 5, batchPeriodMs: 0 }
 
-/** The same resource; the type knows the node hints. */
-const SLICES: Resource<EndpointSlice> = ENDPOINT_SLICES as unknown as Resource<EndpointSlice>
-
 export function endpointSliceController(options: EndpointSliceOptions = DEFAULT_ENDPOINT_SLICE_OPTIONS): Controller {
   return { name: 'endpointslice-controller', run: context => new EndpointSliceController(context, options).run() }
 }
@@ -36,7 +33,7 @@ class EndpointSliceController {
   readonly #context: ControllerContext
   readonly #options: EndpointSliceOptions
   readonly #queue: WorkQueue
-  readonly #ownWrites: OwnWrites<Stored<EndpointSlice>>
+  readonly #writer: SliceWriter
   readonly #triggerTimes = new TriggerTimes()
   readonly #services
   readonly #pods
@@ -47,11 +44,11 @@ class EndpointSliceController {
     this.#context = context
     this.#options = options
     this.#queue = new WorkQueue(context)
-    this.#ownWrites = new OwnWrites(context.clock)
     this.#services = context.informers.of(SERVICES)
     this.#pods = context.informers.of(PODS)
     this.#nodes = context.informers.of(NODES)
     this.#slices = context.informers.of(SLICES)
+    this.#writer = new SliceWriter({ client: context.client, cache: this.#slices.cache, clock: context.clock, managedBy: MANAGED_BY })
   }
 
   async run(): Promise<void> {
@@ -62,7 +59,10 @@ class EndpointSliceController {
       this.#nodes.onChange(change => {
         if (change.type !== 'modified' || change.object.metadata.labels?.[ZONE_LABEL] !== change.previous.metadata.labels?.[ZONE_LABEL]) this.#nodeChanged(change.key)
       }),
-      this.#slices.onChange(change => this.#sliceChanged(change)),
+      this.#slices.onChange(change => {
+        const service = this.#writer.observe(change)
+        if (service !== undefined) this.#queue.add(service)
+      }),
     ]
     try {
       if (!(await allSynced(context, [this.#services, this.#pods, this.#nodes, this.#slices]))) return
@@ -95,62 +95,21 @@ class EndpointSliceController {
     }
   }
 
-  /** Our own writes come back as changes, too: only what differs from them needs a look. */
-  #sliceChanged(change: Change<Stored<EndpointSlice>>): void {
-    const { labels, namespace } = change.object.metadata
-    const wasOurs = change.type === 'modified' && change.previous.metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY
-    this.#ownWrites.observe(change)
-    const service = labels?.[SERVICE_NAME_LABEL] ?? (wasOurs ? change.previous.metadata.labels?.[SERVICE_NAME_LABEL] : undefined)
-    if (service !== undefined && (wasOurs || labels?.[MANAGED_BY_LABEL] === MANAGED_BY)) this.#queue.add(refKey({ namespace, name: service }))
-  }
-
   async #sync(key: string, signal: AbortSignal): Promise<void> {
     const service = this.#services.cache.get(key)
     // Slices of a Service that is gone go with it (garbage collection).
     if (service === undefined || service.metadata.deletionTimestamp !== undefined) return
-    const existing = this.#ownSlices(key)
-    if (service.spec?.type === 'ExternalName') return this.#apply({ create: [], update: [], delete: existing }, signal)
+    const existing = this.#writer.slicesOf(key)
+    if (service.spec?.type === 'ExternalName') return this.#writer.apply({ create: [], update: [], delete: existing }, signal)
     // Without a selector the endpoints are somebody else's business.
     if (service.spec?.selector === undefined || Object.keys(service.spec.selector).length === 0) return
     const pods = podsOf(service, this.#pods.cache)
     const groups = planEndpoints(service, pods, name => this.#nodes.cache.get(name))
-    await this.#apply(planSlices(groups, existing, {
+    await this.#writer.apply(planSlices(groups, existing, {
       frame: serviceFrame(service),
       maxEndpoints: this.#options.maxEndpointsPerSlice,
       triggerTime: this.#triggerTimes.next(key, service, pods),
     }), signal)
-  }
-
-  #ownSlices(service: string): Stored<EndpointSlice>[] {
-    const isOwn = (slice: Stored<EndpointSlice>): boolean =>
-      slice.metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY &&
-      refKey({ namespace: slice.metadata.namespace, name: slice.metadata.labels[SERVICE_NAME_LABEL] ?? '' }) === service
-    return this.#ownWrites.over(this.#slices.cache.byIndex(BY_SERVICE, service), isOwn).filter(slice => isOwn(slice) && slice.metadata.deletionTimestamp === undefined)
-  }
-
-  /** Additions before removals, so that no endpoint is missing in between. */
-  async #apply(plan: SlicePlan, signal: AbortSignal): Promise<void> {
-    const { client } = this.#context
-    for (const slice of plan.create) this.#ownWrites.wrote(await client.create(SLICES, slice, { signal }))
-    for (const slice of plan.update) {
-      await this.#orForget(slice, async () => this.#ownWrites.wrote(await client.update(SLICES, slice, { signal })))
-    }
-    for (const slice of plan.delete) {
-      await this.#orForget(slice, async () => {
-        await client.delete(SLICES, slice.metadata, { signal, preconditions: { uid: slice.metadata.uid } })
-        this.#ownWrites.deleted(slice)
-      })
-    }
-  }
-
-  /** A write that lost a race says that our picture is old: drop it and look again. */
-  async #orForget(slice: Stored<EndpointSlice>, write: () => Promise<void>): Promise<void> {
-    try {
-      await write()
-    } catch (error) {
-      if (isConflict(error) || isNotFound(error)) this.#ownWrites.forget(keyOf(slice))
-      throw error
-    }
   }
 
   #reportFailure(key: string, error: unknown): void {
