@@ -1,6 +1,7 @@
 // What distinguishes one kind from another in the life of an object. Strategies are pure: the time, the uid and
 // anything random come in with the WriteContext; allocation (cluster IPs, node ports) is planned elsewhere.
 
+import { DEDUCED, shapeOfKind, type Shape } from '../managed-fields/shape.ts'
 import type { ApiObject, Draft } from '../object.ts'
 import { dns1123Subdomain, type TextRule } from '../metadata/names.ts'
 import type { FieldError } from '../status/field-error.ts'
@@ -33,6 +34,8 @@ export type UpdateRules = Readonly<{
 
 export type Strategy = Readonly<{
   nameRule: TextRule
+  /** Which parts of an object have owners of their own. */
+  shape: Shape
   /** Fills server defaults into missing fields. Idempotent; also runs on stored objects when they are read. */
   applyDefaults: (draft: Draft) => void
   /** Clears what a client may not set on create (status), derives what the server owns. Runs before `applyDefaults`. */
@@ -68,6 +71,7 @@ export function genericStrategy(resource: ApiResource): Strategy {
   const hasStatus = resource.subresources.some(({ name }) => name === 'status')
   return {
     nameRule: dns1123Subdomain,
+    shape: shapeOfKind(resource) ?? DEDUCED,
     applyDefaults: () => {},
     prepareForCreate: draft => { if (hasStatus) delete draft['status'] },
     validateCreate: nothing,

@@ -10,6 +10,7 @@ import { joinParts } from '../objects/object-store.ts'
 import { fieldRules, writeContext, type Call } from './call.ts'
 import { guardNamespace } from './namespace-guard.ts'
 import { renderObject, renderingOf } from './render.ts'
+import { trackChange } from './tracking.ts'
 import { parseWriteOptions, type WriteOptions } from './write-options.ts'
 
 /** Races lost against namespace or allocation changes before the create gives up. */
@@ -25,7 +26,7 @@ export async function create(call: Call): Promise<void> {
 }
 
 /** Runs a body through defaults, allocation and validation into the store. Answers the stored object. */
-export async function createObject(call: Call, body: Draft, options: WriteOptions): Promise<ApiObject> {
+export async function createObject(call: Call, body: Draft, options: WriteOptions, track = trackChange(call, options)): Promise<ApiObject> {
   const { serving, exchange, request, resource, strategy } = call
   const { signal } = exchange
   const generated = (body.metadata.name ?? '') === '' && request.name === '' && (body.metadata.generateName ?? '') !== ''
@@ -40,6 +41,7 @@ export async function createObject(call: Call, body: Draft, options: WriteOption
     })
     try {
       for (const warning of finishCreate({ resource, strategy }, draft)) exchange.warn(warning)
+      track(draft, undefined)
     } catch (error) {
       admitted.settle?.('failed')
       throw error

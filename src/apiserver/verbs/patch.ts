@@ -1,4 +1,4 @@
-// PATCH: the three patch types that change an existing object.
+// PATCH: the three patch types that change an existing object; apply is the fourth, in a file of its own.
 
 import { parse as parseYaml } from 'yaml'
 import type { ApiObject, Draft, JsonObject } from '../../api/object.ts'
@@ -11,6 +11,7 @@ import { forbidden } from '../../api/status/field-error.ts'
 import { badRequest, invalidObject, notFoundObject, unsupportedMediaType } from '../../api/status/status.ts'
 import { asObject, mediaType, type FieldRules } from '../http/decode-body.ts'
 import { sendValue } from '../http/send.ts'
+import { apply } from './apply.ts'
 import { fieldRules, type Call } from './call.ts'
 import { renderObject, renderingOf } from './render.ts'
 import { updateObject } from './update.ts'
@@ -29,6 +30,7 @@ export async function patch(call: Call): Promise<void> {
   const rendering = renderingOf(negotiated, exchange.query)
   const type = mediaType(exchange.headers['content-type'])
   const body = await exchange.readBody()
+  if (type === PATCH_TYPES.apply) return apply(call, options, body)
   if (options.force !== undefined) {
     throw invalidObject({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [forbidden('force', 'may not be specified for non-apply patch')])
   }

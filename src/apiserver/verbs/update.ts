@@ -10,6 +10,7 @@ import type { UpdateOutcome, UpdatePlan } from '../objects/object-store.ts'
 import { fieldRules, writeContext, type Call } from './call.ts'
 import { createObject, ttlOf } from './create.ts'
 import { renderObject, renderingOf } from './render.ts'
+import { trackChange, type Track } from './tracking.ts'
 import { parseWriteOptions, type WriteOptions } from './write-options.ts'
 
 export async function update(call: Call): Promise<void> {
@@ -42,9 +43,9 @@ export function authorizeCreate({ serving, exchange, request, resource }: Call):
 export type MakeDraft = (old: ApiObject) => Draft | Promise<Draft>
 
 /** Runs a change through defaults, allocation and validation into the store; undefined when there is no such object. */
-export async function updateObject(call: Call, options: WriteOptions, makeDraft: MakeDraft): Promise<UpdateOutcome | undefined> {
+export async function updateObject(call: Call, options: WriteOptions, makeDraft: MakeDraft, track = trackChange(call, options)): Promise<UpdateOutcome | undefined> {
   const { serving, exchange, request, resource } = call
-  const plan = async (old: ApiObject): Promise<UpdatePlan> => planUpdate(call, options, await makeDraft(old), old)
+  const plan = async (old: ApiObject): Promise<UpdatePlan> => planUpdate(call, options, await makeDraft(old), old, track)
   if (!options.dryRun) return serving.objects.update(resource, request, plan, { signal: exchange.signal })
   const stored = await serving.objects.read(resource, request, { signal: exchange.signal })
   if (stored === undefined) return undefined
@@ -52,7 +53,7 @@ export async function updateObject(call: Call, options: WriteOptions, makeDraft:
   return { kind: planned.kind, object: planned.kind === 'unchanged' ? stored.object : planned.object }
 }
 
-async function planUpdate(call: Call, options: WriteOptions, draft: Draft, old: ApiObject): Promise<UpdatePlan> {
+async function planUpdate(call: Call, options: WriteOptions, draft: Draft, old: ApiObject, track: Track): Promise<UpdatePlan> {
   const { serving, exchange, request, resource, strategy } = call
   checkPreconditions(call, draft, old)
   const context = writeContext({ serving, user: exchange.user })
@@ -64,6 +65,7 @@ async function planUpdate(call: Call, options: WriteOptions, draft: Draft, old: 
   let used = false
   try {
     for (const warning of finishUpdate(target, draft, old, request.subresource)) exchange.warn(warning)
+    track(draft, old)
     if (!mayGo(draft) && isUnchanged(draft, old)) return { kind: 'unchanged' }
     used = !options.dryRun
     return mayGo(draft) ? { kind: 'delete', object: draft, parts } : { kind: 'put', object: draft, parts, ...ttlOf(call) }
