@@ -51,6 +51,8 @@ import { WatchHub } from './watch/hub.ts'
 
 export type ApiServerOptions = Readonly<{
   store: Store
+  /** True when other servers may work on the same store. */
+  sharedStore: boolean
   /** In front of every key of the store: "/registry". */
   keyRoot: string
   bindAddress: string
@@ -95,7 +97,8 @@ export class ApiServer implements AsyncDisposable {
       addresses: options.serviceRanges.map(prefix => new AddressAllocator({ family: prefix.family, prefixes: [prefix], random: Math.random })),
       ports: new PortAllocator({ range: options.nodePortRange, random: Math.random }),
     })
-    const allocation = new ServiceAllocation({ allocators, objects, catalog, keyRoot: options.keyRoot })
+    const allocation = new ServiceAllocation({ allocators, objects, catalog, keyRoot: options.keyRoot, shared: options.sharedStore })
+    undo.use(allocation.follow(hub))
     await allocation.load(signal)
     const rbac = (plural: string): ApiResource => catalog.builtin(RBAC_GROUP, plural)
     const aggregation = new Doorbell()

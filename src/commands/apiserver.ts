@@ -15,10 +15,15 @@ import { systemClock } from '../ops/clock.ts'
 import { InputError } from '../ops/errors.ts'
 import { LOG_LEVELS, openLog, type LogLevel } from '../ops/log.ts'
 import { runProcess } from '../ops/process.ts'
-import { LmdbStore } from '../store/lmdb/lmdb-store.ts'
+import type { Store } from '../store/store.ts'
 
 type Flags = Readonly<{
   dataDir: string
+  etcdServers?: string
+  etcdPrefix: string
+  etcdCafile?: string
+  etcdCertfile?: string
+  etcdKeyfile?: string
   bindAddress: string
   securePort: string
   advertiseAddress?: string
@@ -43,6 +48,11 @@ const collect = (value: string, previous: readonly string[]): readonly string[] 
 export const command = (): Command =>
   new Command()
     .option('--data-dir <directory>', 'where the embedded store lies', '/var/lib/weft/apiserver')
+    .option('--etcd-servers <urls>', 'keep objects in this etcd (scheme://host:port, joined by commas) and not in --data-dir')
+    .option('--etcd-prefix <prefix>', 'in front of every key', '/registry')
+    .option('--etcd-cafile <file>', 'authority of etcd\'s certificates, PEM')
+    .option('--etcd-certfile <file>', 'client certificate for etcd, PEM')
+    .option('--etcd-keyfile <file>', 'its private key, PEM')
     .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
     .option('--secure-port <port>', 'port to serve HTTPS on; 0 takes a free one', '6443')
     .option('--advertise-address <address>', 'address under which other members reach this server (default: the bind address)')
@@ -75,9 +85,9 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
   if (!modes.includes('RBAC') || modes.some(mode => mode !== 'RBAC' && mode !== 'Node')) {
     throw new InputError('--authorization-mode', flags.authorizationMode, 'must be RBAC (Node may be named beside it)')
   }
-  await using store = await LmdbStore.open({ directory: flags.dataDir, clock: systemClock })
+  await using store = await openStore(flags, signal)
   await using server = await ApiServer.open({
-    store, keyRoot: '/registry', bindAddress: flags.bindAddress, securePort, advertiseAddress,
+    store, sharedStore: flags.etcdServers !== undefined, keyRoot: flags.etcdPrefix, bindAddress: flags.bindAddress, securePort, advertiseAddress,
     certificatePem: readFlagFile('--tls-cert-file', flags.tlsCertFile), privateKeyPem: readFlagFile('--tls-private-key-file', flags.tlsPrivateKeyFile),
     clientCaPem: flags.clientCaFile === undefined ? undefined : readFlagFile('--client-ca-file', flags.clientCaFile),
     serviceAccountTokens: openTokens(flags),
@@ -86,11 +96,33 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
     limits: { ...DEFAULT_LIMITS, reads: parseCount('--max-requests-inflight', flags.maxRequestsInflight), writes: parseCount('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight) },
     clock: systemClock, log,
   })
-  log.info({ address: flags.bindAddress, port: server.port, dataDir: flags.dataDir, revision: await store.revision() }, 'ready')
+  log.info({ address: flags.bindAddress, port: server.port, store: flags.etcdServers ?? flags.dataDir, revision: await store.revision({ signal }) }, 'ready')
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+async function openStore(flags: Flags, signal: AbortSignal): Promise<Store> {
+  if (!/^\/[\w./-]*[\w-]$/.test(flags.etcdPrefix)) throw new InputError('--etcd-prefix', flags.etcdPrefix, 'must begin with a slash and not end with one')
+  if (flags.etcdServers === undefined) {
+    const { LmdbStore } = await import('../store/lmdb/lmdb-store.ts')
+    return LmdbStore.open({ directory: flags.dataDir, clock: systemClock })
+  }
+  const hosts = flags.etcdServers.split(',').map(host => host.trim())
+  for (const host of hosts) if (!/^https?:\/\/[^/]+$/.test(host)) throw new InputError('--etcd-servers', host, 'is not of the form https://10.0.0.1:2379')
+  const { etcdCafile: ca, etcdCertfile: certificate, etcdKeyfile: key } = flags
+  if ((certificate === undefined) !== (key === undefined)) throw new InputError('--etcd-certfile', certificate, 'must be given together with --etcd-keyfile')
+  const { EtcdStore } = await import('../store/etcd/etcd-store.ts')
+  return EtcdStore.open({
+    hosts, clock: systemClock,
+    ...(ca === undefined ? {} : {
+      tls: {
+        caPem: readFlagFile('--etcd-cafile', ca),
+        ...(certificate === undefined || key === undefined ? {} : { certificatePem: readFlagFile('--etcd-certfile', certificate), privateKeyPem: readFlagFile('--etcd-keyfile', key) }),
+      },
+    }),
+  }, { signal })
 }
 
 function openTokens(flags: Flags): ServiceAccountTokens | undefined {

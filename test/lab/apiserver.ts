@@ -2,7 +2,7 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -12,6 +12,8 @@ import { createSigningKey } from '../../src/ops/certificates/signing-key.ts'
 export type ApiServerLabOptions = Readonly<{
   /** Further command-line flags. */
   flags?: readonly string[]
+  /** A second server of the same cluster takes over its certificates. */
+  beside?: ApiServerLab
   /** Longest wait for the "ready" line. */
   readyTimeoutMs?: number
 }>
@@ -21,6 +23,7 @@ export type Client = Readonly<{ commonName: string; organizations?: readonly str
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 /** TEST-NET-1 (RFC 5737): endpoints may not be on the loopback, and nobody connects to these. */
 const ADVERTISED = '192.0.2.1'
+const FILES = ['ca.crt', 'server.crt', 'server.key', 'sa.key', 'sa.pub'] as const
 const READY_TIMEOUT_MS = 20_000
 
 export class ApiServerLab implements AsyncDisposable {
@@ -35,9 +38,15 @@ export class ApiServerLab implements AsyncDisposable {
   admin!: KeyPair
 
   static async open(options: ApiServerLabOptions = {}): Promise<ApiServerLab> {
-    const lab = new ApiServerLab(mkdtempSync(join(tmpdir(), 'weft-apiserver-')), await createAuthority({ commonName: 'weft-test-ca' }), options)
+    const { beside } = options
+    const lab = new ApiServerLab(mkdtempSync(join(tmpdir(), 'weft-apiserver-')), beside?.authority ?? await createAuthority({ commonName: 'weft-test-ca' }), options)
     try {
-      await lab.#makeFiles()
+      if (beside === undefined) {
+        await lab.#makeFiles()
+      } else {
+        for (const name of FILES) copyFileSync(beside.path(name), lab.path(name))
+        lab.admin = beside.admin
+      }
       await lab.start()
       return lab
     } catch (error) {

@@ -29,13 +29,22 @@ export async function serveHealth(exchange: Exchange, path: string, checks: read
   return true
 }
 
+/** A check that throws has found a problem. */
+const problemOf = async (check: HealthCheck['problem']): Promise<string | undefined> => {
+  try {
+    return await check()
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
 async function report(exchange: Exchange, title: string, checks: readonly HealthCheck[], options: Readonly<{ verbose: boolean; excluded: ReadonlySet<string> }>): Promise<void> {
   const lines: string[] = []
   let failed = false
   for (const { name, problem } of checks) {
     if (options.excluded.has(name)) {
       lines.push(`[+]${name} excluded: ok`)
-    } else if (await problem() === undefined) {
+    } else if (await problemOf(problem) === undefined) {
       lines.push(`[+]${name} ok`)
     } else {
       failed = true

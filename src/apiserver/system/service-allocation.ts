@@ -1,22 +1,30 @@
 // Cluster IPs and node ports of Services, as part of the Service's own store transaction.
 
 import { randomUUID } from 'node:crypto'
-import type { ApiObject, Draft } from '../../api/object.ts'
+import { cloneJson, type ApiObject, type Draft } from '../../api/object.ts'
 import { beginCreate } from '../../api/registry/write.ts'
 import type { ApiResource } from '../../api/registry/resource.ts'
 import { invalid } from '../../api/status/field-error.ts'
 import { invalidObject } from '../../api/status/status.ts'
 import { serviceSpec } from '../../api/strategies/service/service.ts'
-import { tryParseAddress } from '../../net/ip/address.ts'
+import { formatAddress, tryParseAddress, type Address } from '../../net/ip/address.ts'
 import { prefixEnd } from '../../store/store.ts'
 import { addressRecord, addressRecordName, nodePortsRecord, NODE_PORTS_KEY } from '../allocators/records.ts'
 import { addressesOf, portNumbersOf, touchesPorts, type Allocation, type ServiceAllocators } from '../allocators/service-allocators.ts'
 import type { Catalog } from '../catalog.ts'
 import type { ObjectStore, WriteParts } from '../objects/object-store.ts'
 import { decodeValue, encodeValue } from '../objects/stored-object.ts'
+import type { WatchHub } from '../watch/hub.ts'
 import type { AdmissionContext, AdmissionPlugin } from '../verbs/admission.ts'
 
-type Options = Readonly<{ allocators: ServiceAllocators; objects: ObjectStore; catalog: Catalog; keyRoot: string }>
+type Options = Readonly<{
+  allocators: ServiceAllocators
+  objects: ObjectStore
+  catalog: Catalog
+  keyRoot: string
+  /** True when other servers allocate from the same store: then the record of node ports decides, not this process's memory. */
+  shared: boolean
+}>
 
 export class ServiceAllocation implements AdmissionPlugin {
   readonly #allocators: ServiceAllocators
@@ -24,15 +32,21 @@ export class ServiceAllocation implements AdmissionPlugin {
   readonly #catalog: Catalog
   readonly #addresses: ApiResource
   readonly #services: ApiResource
-  readonly #keyRoot: string
+  readonly #portsKey: string
+  readonly #shared: boolean
+  /** The revision of the record that memory agrees with; undefined when memory may hold what is not so. */
+  #portsRevision: number | undefined
+  /** Ends when the write that has its turn is settled. */
+  #turn: Promise<void> = Promise.resolve()
 
-  constructor({ allocators, objects, catalog, keyRoot }: Options) {
+  constructor({ allocators, objects, catalog, keyRoot, shared }: Options) {
+    this.#shared = shared
     this.#allocators = allocators
     this.#objects = objects
     this.#catalog = catalog
     this.#addresses = catalog.builtin('networking.k8s.io', 'ipaddresses')
     this.#services = catalog.builtin('', 'services')
-    this.#keyRoot = keyRoot
+    this.#portsKey = `${keyRoot}${NODE_PORTS_KEY}`
   }
 
   /** Marks what stored Services and IPAddresses hold as taken. To be called before the first request. */
@@ -48,47 +62,147 @@ export class ServiceAllocation implements AdmissionPlugin {
     }
   }
 
+  /** Keeps up with addresses that are reserved by hand or given out by other servers; answers the end of it. */
+  follow(hub: WatchHub): Disposable {
+    const end = hub.subscribe({
+      prefix: this.#objects.prefix(this.#addresses, ''),
+      deliver: event => {
+        const address = tryParseAddress(event.key.slice(event.key.lastIndexOf('/') + 1))
+        if (address === undefined) return
+        if (event.entry === undefined) this.#allocators.allocatorFor(address)?.release(address)
+        else this.#allocators.allocatorFor(address)?.take(address)
+      },
+      // What is missed shows as a conflict of the transaction, and the next try takes another address.
+      broken: () => undefined,
+    })
+    return { [Symbol.dispose]: end }
+  }
+
   async create(draft: Draft, context: AdmissionContext): Promise<WriteParts> {
-    return this.#parts(draft, this.#allocators.plan(draft, undefined, { dryRun: context.dryRun }), context)
+    return this.#allocate(draft, undefined, context)
   }
 
   async update(draft: Draft, old: ApiObject, context: AdmissionContext): Promise<WriteParts> {
-    if (context.subresource !== '') return NOTHING
-    return this.#parts(draft, this.#allocators.plan(draft, old, { dryRun: context.dryRun }), context)
+    return context.subresource === '' ? this.#allocate(draft, old, context) : NOTHING
   }
 
   async delete(old: ApiObject, context: AdmissionContext): Promise<WriteParts> {
-    return this.#parts(old, this.#allocators.planDelete(old), context)
+    const leave = await this.#enter(context)
+    try {
+      return this.#parts(this.#allocators.planDelete(old), [], leave)
+    } catch (error) {
+      leave()
+      throw error
+    }
   }
 
-  async #parts(service: ApiObject, allocation: Allocation, context: AdmissionContext): Promise<WriteParts> {
-    const { taken, released } = allocation.addresses
-    const owner = { namespace: service.metadata.namespace ?? '', name: service.metadata.name! }
+  /** Plans until every address that was picked (not asked for) is free in the store as well. */
+  async #allocate(draft: Draft, old: ApiObject | undefined, context: AdmissionContext): Promise<WriteParts> {
+    const leave = await this.#enter(context)
     try {
-      const records = taken.map(address => {
-        const record = addressRecord(address, owner)
-        beginCreate({ resource: this.#addresses, strategy: this.#catalog.strategy(this.#addresses) }, record, { namespace: '', name: '' }, { ...context, uid: randomUUID() })
-        return { key: this.#objects.key(this.#addresses, { namespace: '', name: record.metadata.name! }), value: encodeValue(this.#addresses, record) }
-      })
-      // An address that someone reserved by hand, or that another server gave out, is taken although no Service here holds it.
-      for (const { key } of records) {
-        if (await this.#objects.store.get(key, context) === undefined) continue
-        const text = key.slice(key.lastIndexOf('/') + 1)
-        throw invalidObject(this.#services, owner.name, [invalid('spec.clusterIPs', serviceSpec(service).clusterIPs, `failed to allocate IP ${text}: provided IP is already allocated`)])
+      const asked = cloneJson(draft['spec'])
+      for (;;) {
+        const allocation = this.#allocators.plan(draft, old, { dryRun: context.dryRun })
+        const { clusterIPs = [], clusterIP = '' } = (asked ?? {}) as { clusterIPs?: readonly string[]; clusterIP?: string }
+        const lost = await this.#heldElsewhere(draft, allocation, new Set([clusterIP, ...clusterIPs]), context)
+        if (lost === undefined) return this.#parts(allocation, this.#records(draft, allocation, context), leave)
+        this.#allocators.settle(allocation, 'failed')
+        this.#allocators.allocatorFor(lost)?.take(lost)
+        draft['spec'] = cloneJson(asked)
       }
-      return {
-        compares: records.map(({ key }) => ({ key, modRevision: 0 })),
-        changes: [
-          ...records.map(({ key, value }) => ({ kind: 'put', key, value }) as const),
-          ...released.map(address => ({ kind: 'delete', key: this.#objects.key(this.#addresses, { namespace: '', name: addressRecordName(address) }) }) as const),
-        ],
-        lateChanges: () => (touchesPorts(allocation) ? [{ kind: 'put', key: `${this.#keyRoot}${NODE_PORTS_KEY}`, value: Buffer.from(JSON.stringify(nodePortsRecord(this.#allocators.ports))) }] : []),
-        settle: outcome => this.#allocators.settle(allocation, outcome),
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  #parts(allocation: Allocation, records: readonly AddressEntry[], leave: () => void): WriteParts {
+    const ports = touchesPorts(allocation)
+    const portsRevision = this.#portsRevision ?? 0
+    return {
+      compares: [
+        ...records.map(({ key }) => ({ key, modRevision: 0 })),
+        ...(ports && this.#shared ? [{ key: this.#portsKey, modRevision: portsRevision }] : []),
+      ],
+      changes: [
+        ...records.map(({ key, value }) => ({ kind: 'put', key, value }) as const),
+        ...allocation.addresses.released.map(address => ({ kind: 'delete', key: this.#addressKey(address) }) as const),
+      ],
+      lateChanges: () => (ports ? [{ kind: 'put', key: this.#portsKey, value: this.#portsRecord(allocation) }] : []),
+      settle: outcome => {
+        this.#allocators.settle(allocation, outcome)
+        if (ports) this.#portsRevision = undefined
+        leave()
+      },
+    }
+  }
+
+  #addressKey(address: Address): string {
+    return this.#objects.key(this.#addresses, { namespace: '', name: addressRecordName(address) })
+  }
+
+  #records(service: ApiObject, allocation: Allocation, context: AdmissionContext): readonly AddressEntry[] {
+    const owner = { namespace: service.metadata.namespace ?? '', name: service.metadata.name! }
+    const target = { resource: this.#addresses, strategy: this.#catalog.strategy(this.#addresses) }
+    return allocation.addresses.taken.map(address => {
+      const record = addressRecord(address, owner)
+      beginCreate(target, record, { namespace: '', name: '' }, { ...context, uid: randomUUID() })
+      return { key: this.#addressKey(address), value: encodeValue(this.#addresses, record) }
+    })
+  }
+
+  /** An address that someone reserved by hand or another server gave out. Throws 422 when the client insists on it. */
+  async #heldElsewhere(service: ApiObject, allocation: Allocation, asked: ReadonlySet<string>, context: AdmissionContext): Promise<Address | undefined> {
+    try {
+      for (const address of allocation.addresses.taken) {
+        if (await this.#objects.store.get(this.#addressKey(address), context) === undefined) continue
+        const text = formatAddress(address)
+        if (!asked.has(text)) return address
+        throw invalidObject(this.#services, service.metadata.name!, [invalid('spec.clusterIPs', serviceSpec(service).clusterIPs, `failed to allocate IP ${text}: provided IP is already allocated`)])
       }
+      return undefined
     } catch (error) {
       this.#allocators.settle(allocation, 'failed')
       throw error
     }
+  }
+
+  /**
+   * With several servers writes of Services go one at a time in each: they all compare the one record of node ports,
+   * and would only make each other fail. Answers what ends the turn.
+   */
+  async #enter(context: AdmissionContext): Promise<() => void> {
+    if (!this.#shared) return () => undefined
+    const previous = this.#turn
+    const turn = Promise.withResolvers<void>()
+    this.#turn = turn.promise
+    await previous
+    try {
+      await this.#loadPorts(context)
+      return turn.resolve
+    } catch (error) {
+      turn.resolve()
+      throw error
+    }
+  }
+
+  /** What the record says, before this request takes anything. */
+  async #loadPorts({ signal }: AdmissionContext): Promise<void> {
+    const entry = await this.#objects.store.get(this.#portsKey, { signal })
+    const revision = entry?.modRevision ?? 0
+    if (revision === this.#portsRevision) return
+    if (entry !== undefined) this.#allocators.ports.load((JSON.parse(entry.value.toString()) as { data: string }).data)
+    this.#portsRevision = revision
+  }
+
+  /** The record as it will be true once the transaction has happened: without the ports that it gives back. */
+  #portsRecord({ ports: { released } }: Allocation): Buffer {
+    const { ports } = this.#allocators
+    const given = released.filter(port => ports.has(port))
+    for (const port of given) ports.release(port)
+    const record = Buffer.from(JSON.stringify(nodePortsRecord(ports)))
+    for (const port of given) ports.take(port)
+    return record
   }
 
   async #all(resource: ApiResource, signal: AbortSignal): Promise<readonly ApiObject[]> {
@@ -97,5 +211,7 @@ export class ServiceAllocation implements AdmissionPlugin {
     return entries.map(entry => decodeValue(resource, entry))
   }
 }
+
+type AddressEntry = Readonly<{ key: string; value: Buffer }>
 
 const NOTHING: WriteParts = { compares: [], changes: [] }

@@ -96,3 +96,13 @@ test('nobody grants more than he holds, and a binding keeps its role (scenario 6
   t.is(moved.code, 422)
   t.regex(moved.json.message, /cannot change roleRef/)
 })
+test('kubectl auth can-i and whoami tell the truth, for oneself and as another (scenario 63)', async t => {
+  const account = 'system:serviceaccount:default:default'
+  t.is((await lab.tryKubectl('auth', 'can-i', 'list', 'pods', `--as=${account}`)).stdout.trim(), 'no')
+  await api.post(`${RBAC}/namespaces/default/rolebindings`, { metadata: { name: 'viewer' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }] })
+  t.is((await lab.kubectl('auth', 'can-i', 'list', 'pods', `--as=${account}`)).trim(), 'yes')
+  t.regex(await lab.kubectl('auth', 'whoami'), /system:masters.*system:authenticated/s)
+  using frank = await userOf('frank')
+  t.is((await frank.get('/api/v1/pods', { 'impersonate-user': 'kubernetes-admin', 'impersonate-group': 'system:masters' })).code, 403)
+})
+
