@@ -62,6 +62,11 @@ export class NetlinkSocket implements AsyncDisposable {
     return new NetlinkSocket(openRawSocket(options), options)
   }
 
+  /** Our address: the kernel's answers carry it, and notifications of what we caused. */
+  get port(): number {
+    return this.#port
+  }
+
   /** Subscribes to a multicast group (RTNLGRP_*, NFNLGRP_*). */
   join(group: number): void {
     this.#raw.addMembership(group)

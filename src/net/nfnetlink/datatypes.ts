@@ -16,9 +16,14 @@ export const DATA_TYPES: Readonly<Record<DataType, Readonly<{ number: number; by
 /** A concatenation's type number has six bits per part (TYPE_BITS in nft). */
 const TYPE_BITS = 6
 
-/** NFTA_SET_KEY_TYPE / NFTA_SET_DATA_TYPE of one type or a concatenation. */
-export const typeNumber = (types: readonly DataType[]): number =>
-  types.reduce((number, type) => (number << TYPE_BITS) | DATA_TYPES[type].number, 0)
+/** 32 bits hold five parts. */
+const MOST_PARTS = 5
+
+/** NFTA_SET_KEY_TYPE / NFTA_SET_DATA_TYPE of one type or a concatenation of at most five. */
+export function typeNumber(types: readonly DataType[]): number {
+  if (types.length > MOST_PARTS) throw new RangeError(`a concatenation of ${types.join(' . ')} has more than ${MOST_PARTS} parts`)
+  return types.reduce((number, type) => (number << TYPE_BITS) | DATA_TYPES[type].number, 0) >>> 0
+}
 
 /** Bytes of a key: parts of a concatenation are padded to whole registers, a single part is not. */
 export const keyBytes = (types: readonly DataType[]): number =>

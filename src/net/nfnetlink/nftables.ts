@@ -85,6 +85,11 @@ export class Nftables implements AsyncDisposable {
     return this.#batchBytes
   }
 
+  /** Our netlink port: notifications of our own commits carry it. */
+  get port(): number {
+    return this.#socket.port
+  }
+
   /** The ruleset's generation: grows with every commit by anybody. */
   async generation(options: Cancel): Promise<number> {
     const [reply] = await this.#socket.request(nftRequest(NFT_MSG.GETGEN, 0, 'nf_tables generation'), options)
@@ -163,13 +168,21 @@ const CHAIN_ATTRIBUTE: ReadonlyMap<number, number> = new Map([
   [NFT_MSG.NEWRULE, NFTA_RULE.CHAIN], [NFT_MSG.DELRULE, NFTA_RULE.CHAIN],
 ])
 
-/** Tells `listener` of every commit in the namespace, ours included, until the socket answered is closed. */
-export function watchNftables(listener: (event: NftablesEvent) => void, options: Readonly<{ netns?: NetnsReference }> = {}): NetlinkSocket {
+export type WatchOptions = Readonly<{
+  netns?: NetnsReference
+  /** Commits of this port are not told: their notifications are thrown away unread. */
+  exceptPort?: number
+}>
+
+/** Tells `listener` of every commit in the namespace until the socket answered is closed. */
+export function watchNftables(listener: (event: NftablesEvent) => void, options: WatchOptions = {}): NetlinkSocket {
   const socket = NetlinkSocket.open({
     protocol: NETLINK_NETFILTER,
     netns: options.netns,
     receiveBufferBytes: RECEIVE_BYTES,
-    onNotification: message => listener(eventOf(message)),
+    onNotification: message => {
+      if (message.port !== options.exceptPort) listener(eventOf(message))
+    },
     onOverrun: () => listener({ kind: 'overrun' }),
   })
   socket.join(NFNLGRP_NFTABLES)

@@ -47,6 +47,7 @@ function writeField(writer: MessageWriter, attribute: number, form: Form, value:
     case 'flags':
       return void writer.u32be(attribute, value as number)
     case 'u64be':
+    case 'timeout':
       return void writer.u64be(attribute, value as bigint)
     case 'text':
       return void writer.string(attribute, value as string)
@@ -94,6 +95,8 @@ function readField(data: Attributes, attribute: number, form: Form): unknown {
       return data.u32be(attribute) || undefined
     case 'u64be':
       return data.u64be(attribute)
+    case 'timeout':
+      return data.u64be(attribute) || undefined
     case 'text':
       return data.string(attribute)
     case 'value':

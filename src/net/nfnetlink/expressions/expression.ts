@@ -5,7 +5,7 @@ import type { Verdict } from '../data.ts'
 import type { Register } from '../registers.ts'
 
 export const PAYLOAD_BASE = { link: 0, network: 1, transport: 2 } as const
-export const META_KEY = { length: 0, protocol: 1, mark: 3, iif: 4, oif: 5, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const
+export const META_KEY = { length: 0, protocol: 1, priority: 2, mark: 3, iif: 4, oif: 5, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const
 export const CT_KEY = { state: 0, direction: 1, status: 2, mark: 3, protocol: 10, 'proto-src': 11, 'proto-dst': 12, 'src-ip': 19, 'dst-ip': 20, 'src-ip6': 21, 'dst-ip6': 22 } as const
 export const CT_DIRECTION = { original: 0, reply: 1 } as const
 export const CMP_OP = { eq: 0, neq: 1, lt: 2, lte: 3, gt: 4, gte: 5 } as const

@@ -16,6 +16,8 @@ export type Form =
   /** u32be whose zero the kernel dumps although nobody wrote it: read as absent */
   | 'flags'
   | 'u64be'
+  /** u64be milliseconds; zero is dumped for none */
+  | 'timeout'
   | 'text'
   /** nested NFTA_DATA_VALUE */
   | 'value'
@@ -53,7 +55,7 @@ export const LAYOUT: Readonly<Record<Exclude<ExpressionKind, 'unknown'>, Layout>
     name: 'dynset',
     fields: [
       field('set', 1, 'text'), field('op', 3, { names: DYNSET_OP }), field('sregKey', 4, 'register'),
-      field('sregData', 5, 'register'), field('timeoutMs', 6, 'u64be'),
+      field('sregData', 5, 'register'), field('timeoutMs', 6, 'timeout'),
     ],
   },
   numgen: {

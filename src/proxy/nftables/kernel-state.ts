@@ -1,0 +1,31 @@
+// Reads our table whole: the only place where the nftables mode looks at the kernel.
+
+import type { Family } from '../../net/ip/address.ts'
+import type { Element } from '../../net/nfnetlink/objects.ts'
+import type { Nftables } from '../../net/nfnetlink/nftables.ts'
+import { EMPTY_KERNEL, type KernelState } from './plan-resync.ts'
+import { SET_NAMES, tableOf, type SetName } from './sets.ts'
+
+/** Somebody else commits while we read: then the reading may be torn and is repeated, this often at most. */
+const ATTEMPTS = 5
+
+/** A consistent reading, or the last one when commits of others never pause; the next resync then finds what it missed. */
+export async function readKernelState(nft: Nftables, family: Family, options: { signal: AbortSignal }): Promise<KernelState> {
+  for (let attempt = 1; ; attempt += 1) {
+    const before = await nft.generation(options)
+    const state = await readOnce(nft, family, options)
+    if (attempt === ATTEMPTS || (await nft.generation(options)) === before) return state
+  }
+}
+
+async function readOnce(nft: Nftables, family: Family, options: { signal: AbortSignal }): Promise<KernelState> {
+  const where = tableOf(family)
+  const table = (await nft.tables(options)).find(candidate => candidate.family === where.family && candidate.table === where.table)
+  if (table === undefined) return EMPTY_KERNEL
+  const sets = await nft.sets(where, options)
+  const elements = new Map<SetName, readonly Element[]>()
+  for (const set of SET_NAMES) {
+    if (set !== 'affinity' && sets.some(present => present.set === set)) elements.set(set, await nft.elements({ ...where, set }, options))
+  }
+  return { table, sets, elements, chains: await nft.chains(where, options), rules: await nft.rules(where, options) }
+}

@@ -1,0 +1,139 @@
+// What the kernel is to hold for a service table, and how a change of entries changes it. Remembers per entry only where
+// its endpoints stand; everything else follows from the entry.
+
+import type { Change } from '../../net/nfnetlink/objects.ts'
+import type { ServiceEntry } from '../service-table/entry.ts'
+import type { EntryChange } from '../service-table/service-table.ts'
+import type { ServicePortKey } from '../tracker/service-port.ts'
+import { fixedElements } from './base-chains.ts'
+import { chainName, chainRules, withSuccessors, type ClassChain } from './class-chain.ts'
+import { Counted } from './counted.ts'
+import { diffElements, elementChanges, elementText } from './element-change.ts'
+import { entryLayout, NO_SLOTS, NOTHING, wantedSlots, type EntryElement, type EntryLayout, type EntrySlots, type PlacedEntry } from './entry-elements.ts'
+import type { NftablesRulesetOptions } from './options.ts'
+import { tableOf } from './sets.ts'
+import { assignSlots } from './slots.ts'
+import { diffStations, stationElements } from './stations.ts'
+import { newStickiness, numberEndpoints, ServiceNumbers, type Stickiness } from './stickiness.ts'
+
+/** What the kernel remembers of an entry. */
+export type Seed = Readonly<{ slots: EntrySlots; stickiness: Stickiness | undefined }>
+
+export type Memory = Readonly<{
+  /** What is known of an entry. */
+  seed: (entry: ServiceEntry) => Seed
+  /** Numbers of service ports with affinity, whether their entries come again or not. */
+  numbers: readonly number[]
+}>
+
+const NO_MEMORY: Memory = { seed: () => ({ slots: NO_SLOTS, stickiness: undefined }), numbers: [] }
+
+export class NftablesRuleset {
+  readonly options: NftablesRulesetOptions
+  readonly #states = new Map<ServicePortKey, PlacedEntry>()
+  readonly #shared = new Counted<EntryElement>()
+  readonly #chains = new Counted<ClassChain>()
+  readonly #numbers: ServiceNumbers
+  readonly #remembered: Memory
+  /** Class chains that no verdict leads to any more, by name; removed when they have been idle for a while. */
+  readonly #idle = new Map<string, ClassChain>()
+
+  /** `remembered` is what the kernel holds from before, for `plan` to place new entries by. */
+  constructor(options: NftablesRulesetOptions, remembered: Memory = NO_MEMORY) {
+    this.options = options
+    this.#remembered = remembered
+    this.#numbers = new ServiceNumbers(remembered.numbers)
+  }
+
+  /** Takes in entry changes and answers the kernel changes, in an order that one atomic batch can have. */
+  plan(changes: readonly EntryChange[]): readonly Change[] {
+    const { family } = this.options
+    const own = { before: [] as EntryElement[], after: [] as EntryElement[] }
+    const shared = { before: [] as EntryElement[], after: [] as EntryElement[] }
+    const chains = { before: [] as ClassChain[], after: [] as ClassChain[] }
+    const take = (side: 'before' | 'after', layout: EntryLayout): void => {
+      own[side].push(...layout.own)
+      shared[side].push(...layout.shared)
+      chains[side].push(...layout.chains.flatMap(withSuccessors))
+    }
+    for (const { key, after } of changes) {
+      const old = this.#states.get(key)
+      const now = after === undefined ? undefined : this.#place(after, old ?? this.#remembered.seed(after))
+      if (old?.stickiness !== undefined && now?.stickiness === undefined) this.#numbers.release(old.stickiness.service)
+      take('before', old === undefined ? NOTHING : entryLayout(old))
+      take('after', now === undefined ? NOTHING : entryLayout(now))
+      const slots = diffStations(old, now)
+      for (const element of slots.remove) own.before.push(element)
+      for (const element of slots.add) own.after.push(element)
+      if (now === undefined) this.#states.delete(key)
+      else this.#states.set(key, now)
+    }
+    const elements = diffElements(own.before, own.after)
+    const common = this.#shared.update(shared.before.map(identified), shared.after.map(identified))
+    const classes = this.#chains.update(chains.before.map(named), chains.after.map(named))
+    return [
+      ...classes.came.filter(chain => !this.#idle.delete(chainName(chain))).flatMap(chain => classChainChanges(chain, this.options)),
+      ...elementChanges(family, { remove: [...elements.remove, ...common.gone], add: [...elements.add, ...common.came] }),
+      ...classes.gone.flatMap(chain => {
+        this.#idle.set(chainName(chain), chain)
+        return []
+      }),
+    ]
+  }
+
+  /**
+   * Removes class chains that have become idle since. Not in the batch that took their last verdict away: before Linux 6.2
+   * an element removed in the same batch still counts as a use.
+   */
+  planIdle(): readonly Change[] {
+    const chains = [...this.#idle.values()].sort((a, b) => withSuccessors(b).length - withSuccessors(a).length)
+    this.#idle.clear()
+    return chains.flatMap(chain => removeChain(this.options, chainName(chain)))
+  }
+
+  get hasIdle(): boolean {
+    return this.#idle.size > 0
+  }
+
+  /** Every element that should be in the kernel, one after the other (there may be hundreds of thousands). */
+  *elements(): Generator<EntryElement> {
+    yield* fixedElements(this.options)
+    yield* this.#shared.values()
+    for (const state of this.#states.values()) {
+      yield* entryLayout(state).own
+      yield* stationElements(state)
+    }
+  }
+
+  /** The class chains in use, each behind the one it continues in. */
+  classChains(): readonly ClassChain[] {
+    return [...this.#chains.values()].sort((a, b) => withSuccessors(a).length - withSuccessors(b).length)
+  }
+
+  #place(entry: ServiceEntry, before: Seed): PlacedEntry {
+    const slots = { cluster: assignSlots(before.slots.cluster, wantedSlots(entry, 'cluster')), local: assignSlots(before.slots.local, wantedSlots(entry, 'local')) }
+    if (entry.port.affinityTimeoutSeconds === undefined) return { entry, slots, stickiness: undefined }
+    const known = this.#states.get(entry.port.key)?.stickiness
+    const base = known ?? { ...(before.stickiness ?? newStickiness(0)), service: this.#numbers.take(before.stickiness?.service) }
+    // A number that another service port took meanwhile: the endpoints' numbers, made from it, are no use either.
+    const usable = base.service === before.stickiness?.service || known !== undefined ? base : newStickiness(base.service)
+    return { entry, slots, stickiness: numberEndpoints(usable, slots.cluster, slots.local) }
+  }
+}
+
+const identified = (element: EntryElement): readonly [string, EntryElement] => [`${element.set} ${elementText(element)}`, element]
+const named = (chain: ClassChain): readonly [string, ClassChain] => [chainName(chain), chain]
+
+/** The chain and its rules. */
+export function classChainChanges(chain: ClassChain, options: NftablesRulesetOptions): readonly Change[] {
+  const where = { ...tableOf(options.family), chain: chainName(chain) }
+  return [
+    { kind: 'add-chain', chain: where },
+    ...chainRules(chain, options).map((expressions): Change => ({ kind: 'add-rule', rule: { ...where, expressions } })),
+  ]
+}
+
+export const removeChain = (options: NftablesRulesetOptions, chain: string): readonly Change[] => {
+  const where = { ...tableOf(options.family), chain }
+  return [{ kind: 'delete-rules', rule: where }, { kind: 'delete-chain', chain: where }]
+}
