@@ -12,6 +12,9 @@ import { parseSave, rulesByComment, type SavedTable, type TableName } from './sa
 /** How long a program waits for the xtables lock before it gives up with exit status 4. */
 const LOCK_WAIT_SECONDS = '5'
 
+/** Notifications arrive within moments of the change. */
+const REMEMBERED_PIDS = 64
+
 export type OpenIptablesOptions = Readonly<{
   family: Family
   variant?: IptablesVariant | 'auto'
@@ -31,6 +34,8 @@ export class Iptables {
   readonly #programs: Programs
   readonly #place: Readonly<{ netns?: string | undefined; lockFile?: string | undefined }>
   #last: Promise<unknown> = Promise.resolve()
+  /** Processes of ours, the latest last: notifications name the process that made a change. */
+  #ownPids: number[] = []
 
   private constructor(programs: Programs, place: Readonly<{ netns?: string | undefined; lockFile?: string | undefined }>) {
     this.#programs = programs
@@ -52,6 +57,16 @@ export class Iptables {
     return this.#programs.variant
   }
 
+  /** Path of the network namespace worked in; undefined for our own. */
+  get netns(): string | undefined {
+    return this.#place.netns
+  }
+
+  /** True when this process id was one of the programs that this instance ran lately. */
+  isOwnProcess(pid: number): boolean {
+    return this.#ownPids.includes(pid)
+  }
+
   /** MASQUERADE --random-fully came with 1.6.2. */
   get canRandomFully(): boolean {
     return isAtLeast(this.#programs.version, '1.6.2')
@@ -61,6 +76,12 @@ export class Iptables {
   async save(table: TableName, call: Call): Promise<SavedTable> {
     const { stdout } = await this.#run([this.#programs.save, '-t', table], '', call)
     return parseSave(stdout).get(table) ?? { table, chains: new Map() }
+  }
+
+  /** Reads every table that exists, and makes none. */
+  async saveAll(call: Call): Promise<ReadonlyMap<TableName, SavedTable>> {
+    const { stdout } = await this.#run([this.#programs.save], '', call)
+    return parseSave(stdout)
   }
 
   /** Applies all changes with one `iptables-restore --noflush`. On error nothing of the failing table is applied. */
@@ -146,7 +167,10 @@ export class Iptables {
   }
 
   async #run(command: readonly string[], input: string, call: Call): Promise<{ stdout: string; stderr: string }> {
-    const options: RunOptions = { ...this.#place, signal: call.signal }
+    const onStart = (pid: number): void => {
+      this.#ownPids = [...this.#ownPids.slice(1 - REMEMBERED_PIDS), pid]
+    }
+    const options: RunOptions = { ...this.#place, onStart, signal: call.signal }
     const next = this.#last.then(() => runProgram(command, input, options))
     this.#last = next.catch(() => undefined)
     return next

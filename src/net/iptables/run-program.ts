@@ -8,6 +8,8 @@ export type RunOptions = Readonly<{
   netns?: string | undefined
   /** Value of XTABLES_LOCKFILE; undefined inherits ours, or the program's default (/run/xtables.lock). */
   lockFile?: string | undefined
+  /** Told the process id, before the program can have done anything. */
+  onStart?: (pid: number) => void
   signal: AbortSignal
 }>
 
@@ -21,6 +23,7 @@ export async function runProgram(
   const argv = options.netns === undefined ? command : ['nsenter', `--net=${options.netns}`, '--', ...command]
   const env = options.lockFile === undefined ? process.env : { ...process.env, XTABLES_LOCKFILE: options.lockFile }
   const child = spawn(argv[0]!, argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env, signal: options.signal })
+  if (child.pid !== undefined) options.onStart?.(child.pid)
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))

@@ -14,6 +14,10 @@ export const MS_SHARED = 1 << 20
 /** sys/mount.h */
 export const MNT_DETACH = 2
 
+/** bits/socket_type.h */
+export const SOCK_RAW = 3
+const SOCK_CLOEXEC = 0o2000000
+
 /** A libc call that failed: `errnoName` is the errno(3) name. */
 export class LibcError extends WeftError {
   readonly errno: number
@@ -30,6 +34,7 @@ export class LibcError extends WeftError {
 // Symbols of the running process itself, so that glibc and musl are served alike.
 const libc = koffi.load(null)
 const native = {
+  socket: libc.func('int socket(int family, int type, int protocol)'),
   setns: libc.func('int setns(int fd, int type)'),
   unshare: libc.func('int unshare(int flags)'),
   mount: libc.func('int mount(str source, str target, str type, unsigned long flags, void *data)'),
@@ -61,6 +66,21 @@ export function setSocketOption(fd: number, level: number, name: number, value: 
   const bytes = Buffer.alloc(4)
   bytes.writeInt32LE(value)
   checked('setsockopt', native.setsockopt(fd, level, name, bytes, 4), { fd, level, name, value })
+}
+
+/** Opens a socket and answers its descriptor, closed on exec. Close it with `closeSync`. */
+export function openSocket(family: number, type: number, protocol: number): number {
+  const fd = native.socket(family, type | SOCK_CLOEXEC, protocol) as number
+  checked('socket', fd, { family, type, protocol })
+  return fd
+}
+
+/** Reads a socket option that the kernel fills in place: `value` also carries the question. Answers the bytes filled. */
+export function exchangeSocketOption(fd: number, level: number, name: number, value: Buffer): number {
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(value.length)
+  checked('getsockopt', native.getsockopt(fd, level, name, value, length), { fd, level, name })
+  return length.readUInt32LE()
 }
 
 /** Reads a socket option of up to `bytes` bytes. */

@@ -1,0 +1,175 @@
+// The proxy as a whole: from a configuration to rules that follow the API server, until it is told to stop.
+// Stopping leaves every rule in force.
+
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts'
+import type { Node, Service } from 'kubernetes-types/core/v1.d.ts'
+import { openApiClient, type ApiClient } from '../client/api-client.ts'
+import { EventRecorder } from '../client/event-recorder.ts'
+import { startInformer, type Informer } from '../client/informer/informer.ts'
+import { loadKubeconfig } from '../client/kubeconfig/load.ts'
+import type { KubeObject } from '../client/objects.ts'
+import { ENDPOINT_SLICES, SERVICES, type Resource } from '../client/resources.ts'
+import type { Clock } from '../ops/clock.ts'
+import { InputError, isAbort, WeftError } from '../ops/errors.ts'
+import type { Logger } from '../ops/log.ts'
+import { openMetrics } from '../ops/metrics.ts'
+import { Conntrack } from '../net/conntrack/conntrack.ts'
+import { formatAddress, type Family } from '../net/ip/address.ts'
+import { formatPrefix } from '../net/ip/prefix.ts'
+import { openRtnl, type Rtnl } from '../net/rtnetlink/rtnl.ts'
+import type { ProxyConfig } from './config/proxy-config.ts'
+import { StaleFlowCleaner } from './conntrack/stale-flow-cleaner.ts'
+import { localDetectors } from './detect-local.ts'
+import { HealthCheckServers } from './health/health-check-servers.ts'
+import { ProxyHealth } from './health/proxy-health.ts'
+import { hostAddresses, watchHostAddresses } from './node/host-addresses.ts'
+import { applyConntrackSettings, isIpv6Enabled, setOomScoreAdj } from './node/kernel-settings.ts'
+import { nodeIp, nodeIpsOf, podCidrsOf, withBindAddress, zoneOf, type NodeIps } from './node/node-facts.ts'
+import { prefixesOf, selectAddresses } from './node/node-port-addresses.ts'
+import { openBackend } from './open-backend.ts'
+import { healthEndpoints, metricsEndpoints, serve } from './operations.ts'
+import { OwnNode } from './own-node.ts'
+import { Parcel } from './parcel.ts'
+import { FamilyProxier } from './sync/family-proxier.ts'
+import { openIptablesMetrics, openProxyMetrics } from './sync/proxy-metrics.ts'
+import type { Tracker } from './tracker/tracker.ts'
+
+export type RunProxyOptions = Readonly<{ config: ProxyConfig; version: string; clock: Clock; log: Logger; signal: AbortSignal }>
+
+/** How long to wait for the Node's addresses before going on without, and for its pod CIDRs before giving up. */
+const NODE_IPS_TIMEOUT_MS = 30_000
+const POD_CIDRS_TIMEOUT_MS = 300_000
+
+export async function runProxy({ config, version, clock, log, signal: outer }: RunProxyOptions): Promise<void> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([outer, failed.signal])
+  await using held = new AsyncDisposableStack()
+  const nodeName = nodeNameOf(config)
+  const client = held.use(openApiClient({ config: await loadKubeconfig({ path: config.kubeconfig, master: config.master }), userAgent: `weft-proxy/${version}`, log, clock }))
+  const node = await OwnNode.open({ client, nodeName, clock, log, signal })
+  const ips = withBindAddress(await node.find(nodeIpsOf, NODE_IPS_TIMEOUT_MS), config.bindAddress)
+  const podCidrs = config.detectLocalMode === 'NodeCIDR' ? await requirePodCidrs(node, nodeName) : {}
+  applyConntrackSettings(config.conntrack, log)
+  const families: readonly Family[] = isIpv6Enabled() ? [4, 6] : [4]
+  const detectors = localDetectors(config, podCidrs, families)
+  warnAboutNodePorts(config, families, ips, log)
+  const mode = config[config.mode]
+  const registry = openMetrics()
+  const metrics = openProxyMetrics(registry)
+  const iptablesMetrics = config.mode === 'iptables' ? openIptablesMetrics(registry) : undefined
+  const rtnl = held.use(openRtnl())
+  const flows = held.use(Conntrack.open())
+  const recorder = new EventRecorder({ client, component: 'kube-proxy', host: nodeName, clock, newId: () => randomBytes(8).toString('hex'), signal })
+  const health = new ProxyHealth({ families, timeoutMs: 2 * mode.syncPeriodMs, clock })
+  const startedAtMs = clock.now()
+  const proxiers: FamilyProxier[] = []
+  for (const family of families) {
+    const backend = held.use(await openBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], rtnl, clock, log }, { signal }))
+    const healthChecks = held.use(new HealthCheckServers({
+      hosts: await healthCheckHosts(config, family, ips, rtnl, signal),
+      proxyHealthy: () => health.healthy,
+      onRefused: ({ namespace, name, port }, error) =>
+        recorder.record({ kind: 'Service', namespace, name }, { type: 'Warning', reason: 'FailedToStartServiceHealthcheck', action: 'Listen', message: `node ${nodeName} failed to start health check on port ${port}: ${error.message}` }),
+      log,
+    }))
+    proxiers.push(new FamilyProxier({
+      tracker: { family, nodeName, allowExternalIps: config.allowExternalIps, startedAtMs },
+      node: { nodeName, zone: zoneOf(node.current), nodeIps: [nodeIp(ips, family)] },
+      backend,
+      cleaner: new StaleFlowCleaner({ family, flows, nodeAddresses: options => hostAddresses(rtnl, family, options), clock, log: log.child({ component: 'conntrack' }) }),
+      health, healthChecks, metrics, iptablesMetrics,
+      minSyncMs: mode.minSyncPeriodMs, syncPeriodMs: mode.syncPeriodMs, clock, log,
+    }))
+  }
+  setOomScoreAdj(config.oomScoreAdj, log)
+  node.onChange(current => {
+    health.setNode(current)
+    for (const proxier of proxiers) proxier.setNode({ nodeName, zone: zoneOf(current), nodeIps: [nodeIp(ips, proxier.family)] })
+    if (config.detectLocalMode === 'NodeCIDR' && current !== undefined && cidrText(current) !== cidrText({ spec: { podCIDRs: Object.values(podCidrs).map(formatPrefix) } })) {
+      failed.abort(new WeftError('PROXY_POD_CIDR_CHANGED', `the pod CIDRs of node ${nodeName} changed; the proxy has to be restarted`, { node: nodeName }))
+    }
+  })
+  const serving = { hardFail: config.bindAddressHardFail, clock, log, signal }
+  const tasks: Promise<void>[] = [
+    serve({ at: config.healthz, endpoints: healthEndpoints(health, metrics), ...serving }),
+    serve({ at: config.metrics, endpoints: metricsEndpoints(config, registry), ...serving }),
+    watchHostAddresses(rtnl, family => {
+      for (const proxier of proxiers) if (family === undefined || family === proxier.family) proxier.refresh('addresses changed')
+    }, { signal }),
+    followObjects({ client, proxiers, clock, log, signal }),
+  ]
+  recorder.record({ kind: 'Node', name: nodeName, uid: nodeName }, { type: 'Normal', reason: 'Starting', action: 'StartKubeProxy', message: '' })
+  Promise.all(proxiers.map(proxier => proxier.synced)).then(
+    () => log.info({ node: nodeName, mode: config.mode, families, services: proxiers[0]?.table.size }, 'ready'),
+    () => undefined,
+  )
+  try {
+    await Promise.all(tasks)
+  } catch (error) {
+    if (!isAbort(error, outer)) throw error
+  }
+  if (failed.signal.aborted) throw failed.signal.reason
+}
+
+function nodeNameOf(config: ProxyConfig): string {
+  const name = (config.hostnameOverride || hostname()).trim().toLowerCase()
+  if (name === '') throw new InputError('hostnameOverride', name, 'is empty and this host has no name')
+  return name
+}
+
+async function requirePodCidrs(node: OwnNode, nodeName: string): Promise<ReturnType<typeof podCidrsOf>> {
+  const found = await node.find(current => (Object.keys(podCidrsOf(current)).length > 0 ? podCidrsOf(current) : undefined), POD_CIDRS_TIMEOUT_MS)
+  if (found === undefined) throw new WeftError('PROXY_NO_POD_CIDR', `node ${nodeName} has no pod CIDR, which detectLocalMode NodeCIDR needs; is a controller allocating them?`, { node: nodeName })
+  return found
+}
+
+const cidrText = (node: Node): string => Object.values(podCidrsOf(node)).map(formatPrefix).sort().join()
+
+/** Configurations that open more than they seem to. */
+function warnAboutNodePorts(config: ProxyConfig, families: readonly Family[], ips: NodeIps, log: Logger): void {
+  if (config.nodePortAddresses === 'all') return
+  for (const family of families) {
+    if (prefixesOf(config.nodePortAddresses, family, ips.ips[family]) !== undefined) continue
+    log.warn({ family, field: 'nodePortAddresses' }, 'no entry restricts this family, so node ports answer on all its addresses')
+  }
+}
+
+/** All addresses of the family, or the ones selected for node ports as they are at the start. */
+async function healthCheckHosts(config: ProxyConfig, family: Family, ips: NodeIps, rtnl: Rtnl, signal: AbortSignal): Promise<readonly string[]> {
+  const prefixes = prefixesOf(config.nodePortAddresses, family, ips.ips[family])
+  if (prefixes === undefined) return [family === 4 ? '0.0.0.0' : '::']
+  const selected = selectAddresses(prefixes, false, await hostAddresses(rtnl, family, { signal }))
+  return selected.kind === 'all' ? [] : selected.addresses.map(formatAddress)
+}
+
+type FollowOptions = Readonly<{ client: ApiClient; proxiers: readonly FamilyProxier[]; clock: Clock; log: Logger; signal: AbortSignal }>
+
+/** Feeds the trackers. Nothing is written before both lists are complete: half a list would cut services off. */
+async function followObjects({ client, proxiers, clock, log, signal }: FollowOptions): Promise<void> {
+  const tellAll = (apply: Parameters<FamilyProxier['tell']>[0]): void => {
+    for (const proxier of proxiers) proxier.tell(apply)
+  }
+  const follow = <T extends KubeObject>(
+    resource: Resource<T>,
+    selection: Readonly<{ labelSelector: string; fieldSelector?: string }>,
+    apply: (tracker: Tracker, object: T) => ReturnType<Tracker['applyService']>,
+    remove: (tracker: Tracker, namespace: string, name: string) => void,
+  ): Informer<Parcel<T>> => {
+    const informer = startInformer<T, Parcel<T>>({ client, resource, ...selection, transform: object => new Parcel<T>(object), log, clock, signal })
+    informer.onChange(change => {
+      const { namespace = '', name } = change.object.metadata
+      if (change.type === 'deleted') return tellAll(tracker => remove(tracker, namespace, name))
+      const object = change.object.open()
+      if (object !== undefined) tellAll(tracker => apply(tracker, object))
+    })
+    return informer
+  }
+  const services = follow<Service>(SERVICES, { labelSelector: '!service.kubernetes.io/service-proxy-name', fieldSelector: 'spec.clusterIP!=None' },
+    (tracker, service) => tracker.applyService(service), (tracker, namespace, name) => tracker.removeService(namespace, name))
+  const slices = follow<EndpointSlice>(ENDPOINT_SLICES, { labelSelector: '!service.kubernetes.io/headless' },
+    (tracker, slice) => tracker.applySlice(slice), (tracker, namespace, name) => tracker.removeSlice(namespace, name))
+  await Promise.all([services.synced, slices.synced])
+  await Promise.all(proxiers.map(proxier => proxier.run({ signal })))
+}

@@ -1,0 +1,147 @@
+// The whole `weft proxy` process against a real API server, with packets.
+
+import { writeFileSync } from 'node:fs'
+import test from 'ava'
+import { ApiServerLab } from '../../lab/apiserver.ts'
+import { eventually } from '../../lab/eventually.ts'
+import { openLab, type Lab, type Pod } from '../../lab/lab.ts'
+import { ProxyLab } from '../../lab/proxy.ts'
+import { TcpBridge } from '../../lab/tcp-bridge.ts'
+
+type World = AsyncDisposable & Readonly<{ lab: Lab; api: ApiServerLab; bridge: TcpBridge; pods: readonly Pod[]; proxy: ProxyLab; apply: (...objects: readonly object[]) => Promise<void> }>
+
+async function open(flags: readonly string[] = []): Promise<World> {
+  await using held = new AsyncDisposableStack()
+  const api = held.use(await ApiServerLab.open())
+  const lab = held.use(await openLab({ hosts: 2, podRoutes: true }))
+  for (const host of lab.hosts) host.sysctl({ 'net/ipv4/ip_forward': '1', 'net/ipv6/conf/all/forwarding': '1' })
+  const [one, two] = lab.hosts
+  // Without a route to the cluster IP a packet ends before it meets any rule.
+  await one!.exec(['ip', 'route', 'add', 'default', 'via', two!.address])
+  const pods = [await one!.addPod({ name: 'a' }), await one!.addPod({ name: 'b' }), await two!.addPod({ name: 'c' })]
+  for (const pod of pods) await pod.echo({ port: 8080 })
+  for (const pod of pods) await pod.echo({ port: 5353, protocol: 'udp' })
+  const bridge = held.use(await TcpBridge.open({ netns: one!.netns, port: api.port }))
+  let files = 0
+  const apply = async (...objects: readonly object[]): Promise<void> => {
+    const path = api.path(`objects-${(files += 1)}.json`)
+    writeFileSync(path, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+    await api.kubectl('apply', '--validate=false', '-f', path)
+  }
+  await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' } })
+  await api.kubectl('patch', 'node', 'host-1', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status: { addresses: [{ type: 'InternalIP', address: one!.address }] } }))
+  const kubeconfig = await api.kubeconfigFor('proxy', { commonName: 'system:kube-proxy' })
+  const proxy = held.use(await ProxyLab.open({ host: one!, kubeconfig, nodeName: 'host-1', flags: ['--cluster-cidr=10.244.0.0/16', '-v=4', ...flags] }))
+  const all = held.move()
+  return { lab, api, bridge, pods, proxy, apply, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+const service = (name: string, clusterIP: string, spec: object = {}): object => ({
+  apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' },
+  spec: { clusterIP, ports: [{ name: 'http', port: 80, targetPort: 8080 }, { name: 'dns', port: 53, targetPort: 5353, protocol: 'UDP' }], ...spec },
+})
+
+const slice = (name: string, pods: readonly Pod[]): object => ({
+  apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: `${name}-1`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } },
+  addressType: 'IPv4', ports: [{ name: 'http', port: 8080, protocol: 'TCP' }, { name: 'dns', port: 5353, protocol: 'UDP' }],
+  endpoints: pods.map(pod => ({ addresses: [pod.address], conditions: { ready: true }, nodeName: pod.address.startsWith('10.244.1.') ? 'host-1' : 'host-2' })),
+})
+
+const IP = '10.96.7.7'
+
+async function answering(ask: () => Promise<{ server: string }>, times = 40): Promise<readonly string[]> {
+  const seen = new Set<string>()
+  for (let i = 0; i < times; i += 1) seen.add((await ask()).server)
+  return [...seen].sort()
+}
+
+test.serial('a service follows the API server: cluster IP and node port, TCP and UDP, refused without endpoints', async t => {
+  await using world = await open()
+  const { lab, pods, proxy, apply } = world
+  const [a, b, c] = pods
+  await apply(service('web', IP, { type: 'NodePort', ports: [{ name: 'http', port: 80, targetPort: 8080, nodePort: 30080 }, { name: 'dns', port: 53, targetPort: 5353, protocol: 'UDP', nodePort: 30053 }] }))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 }).then(() => 'answered', error => error.code)) === 'ECONNREFUSED' || 'not refused')
+  await apply(slice('web', [a!, b!, c!]))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
+  t.deepEqual(await answering(() => a!.tcp(IP, 80)), ['a', 'b', 'c'])
+  t.deepEqual(await answering(() => a!.udp(IP, 53)), ['a', 'b', 'c'])
+  for (const address of [lab.host(1).address, '127.0.0.1']) t.deepEqual(await answering(() => lab.host(1).tcp(address, 30_080)), ['a', 'b', 'c'])
+  t.deepEqual(await answering(() => lab.host(2).tcp(lab.host(1).address, 30_080)), ['a', 'b', 'c'])
+  t.deepEqual(await answering(() => lab.host(2).udp(lab.host(1).address, 30_053)), ['a', 'b', 'c'])
+  const { status, body } = await proxy.health()
+  t.is(status, 200)
+  t.like(JSON.parse(body), { healthy: true, nodeEligible: true, status: { IPv4: { healthy: true } } })
+  t.is((await proxy.operations('/proxyMode')).body, 'iptables')
+  t.true((await proxy.metric('kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"}')) > 5)
+})
+
+test.serial('killed and started again, the proxy interrupts nothing and rewrites nothing (scenario 105)', async t => {
+  await using world = await open()
+  const { lab, pods, proxy, apply } = world
+  const [a, b, c] = pods
+  await apply(service('web', IP), slice('web', [b!, c!]))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
+  await using connection = await a!.openTcp(IP, 80)
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    await proxy.stop(signal)
+    t.deepEqual(await answering(() => a!.tcp(IP, 80), 20), ['b', 'c'])
+    const before = (await lab.host(1).exec(['iptables-save', '-c'])).stdout
+    proxy.start()
+    await proxy.ready()
+    t.is(await connection.send('still here'), 'still here')
+    const writes = proxy.logged('synced').flatMap(line => Object.values(line['written'] as Record<string, number>))
+    t.deepEqual([...new Set(writes)], [0])
+    t.regex(before, /KUBE-SERVICES/)
+  }
+})
+
+test.serial('rules that somebody flushes or edits are back within a second, and the log says so (scenario 109)', async t => {
+  await using world = await open()
+  const { lab, pods, proxy, apply } = world
+  const [a, b] = pods
+  await apply(service('web', IP), slice('web', [b!]))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
+  const shell = (script: string): Promise<unknown> => lab.host(1).exec(['sh', '-ec', script])
+  for (const damage of [
+    'iptables -t nat -F',
+    'for t in nat filter mangle; do iptables -t $t -F; iptables -t $t -X; done',
+    'iptables -t nat -D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+    'iptables -t nat -I KUBE-SERVICES -j ACCEPT',
+    'iptables -t nat -F KUBE-SERVICES',
+  ]) {
+    await shell(damage)
+    const start = performance.now()
+    await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 200 })).server === 'b', { timeoutMs: 5_000 })
+    t.true(performance.now() - start < 1_500, `${damage}: ${Math.round(performance.now() - start)} ms`)
+  }
+  t.true(proxy.logged('rules changed by somebody else were repaired').length >= 5)
+})
+
+test.serial('cleaning up leaves nothing of ours and everything of others, twice (scenario 111)', async t => {
+  await using world = await open()
+  const { lab, pods, proxy, apply } = world
+  const [a, b] = pods
+  await apply(service('web', IP), slice('web', [b!]))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
+  await lab.host(1).exec(['sh', '-ec', 'iptables -t nat -N DOCKER; iptables -t nat -A OUTPUT -j DOCKER; iptables -t mangle -N KUBE-KUBELET-CANARY; iptables -t mangle -N KUBE-IPTABLES-HINT'])
+  await proxy.stop()
+  t.is(await proxy.once('--cleanup'), 0)
+  t.is(await proxy.once('--cleanup'), 0)
+  const { stdout } = await lab.host(1).exec(['iptables-save'])
+  t.deepEqual([...stdout.matchAll(/^:(\S+) -/gm)].map(([, chain]) => chain).sort(), ['DOCKER', 'KUBE-FIREWALL', 'KUBE-IPTABLES-HINT', 'KUBE-KUBELET-CANARY'])
+  await t.throwsAsync(a!.tcp(IP, 80, { timeoutMs: 300 }))
+})
+
+test.serial('the API server away changes nothing, and what it missed is applied on its return (scenario 106)', async t => {
+  await using world = await open()
+  const { pods, proxy, bridge, apply } = world
+  const [a, b, c] = pods
+  await apply(service('web', IP), slice('web', [b!]))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
+  await bridge.cut()
+  await apply(slice('web', [c!]))
+  t.deepEqual(await answering(() => a!.tcp(IP, 80), 10), ['b'])
+  t.is((await proxy.health()).status, 200)
+  await bridge.mend()
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server === 'c', { timeoutMs: 15_000 })
+})

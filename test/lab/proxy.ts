@@ -1,0 +1,132 @@
+// A `weft proxy` process (or a real kube-proxy: the flags are the same) in a namespace of the lab, with files of its own.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { eventually } from './eventually.ts'
+import type { LabNetns } from './lab-netns.ts'
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+const HEALTHZ_PORT = 10_256
+const METRICS_PORT = 10_249
+
+export type ProxyLabOptions = Readonly<{
+  host: LabNetns
+  kubeconfig: string
+  nodeName: string
+  flags?: readonly string[]
+  /** Programs to run instead of Weft's proxy, such as a real kube-proxy. */
+  program?: readonly string[]
+  /** Puts iptables-nft or iptables-legacy in front under the plain names. */
+  variant?: 'nft' | 'legacy'
+}>
+
+export class ProxyLab implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'weft-proxy-'))
+  readonly #options: ProxyLabOptions
+  #process: ChildProcess | undefined
+  #lines: string[] = []
+
+  private constructor(options: ProxyLabOptions) {
+    this.#options = options
+  }
+
+  static start(options: ProxyLabOptions): ProxyLab {
+    const proxy = new ProxyLab(options)
+    proxy.start()
+    return proxy
+  }
+
+  /** Starts the proxy and waits until its first sync is done. */
+  static async open(options: ProxyLabOptions): Promise<ProxyLab> {
+    const proxy = ProxyLab.start(options)
+    try {
+      await proxy.ready()
+      return proxy
+    } catch (error) {
+      await proxy[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Starts the process (again). */
+  start(extraFlags: readonly string[] = []): void {
+    const { host, kubeconfig, nodeName, flags = [], program = [process.execPath, MAIN, 'proxy'] } = this.#options
+    this.#lines = []
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'nsenter', `--net=${host.netns}`, '--', ...program,
+      '--kubeconfig', kubeconfig, '--hostname-override', nodeName, ...flags, ...extraFlags,
+    ], { stdio: ['ignore', 'ignore', 'pipe'], env: this.#env })
+    createInterface({ input: child.stderr! }).on('line', line => this.#lines.push(line))
+    this.#process = child
+  }
+
+  get #env(): NodeJS.ProcessEnv {
+    return { ...process.env, XTABLES_LOCKFILE: join(this.directory, 'xtables.lock') }
+  }
+
+  /** Runs the program to its end with these flags only; answers its exit code. */
+  async once(...flags: readonly string[]): Promise<number | null> {
+    const { host, program = [process.execPath, MAIN, 'proxy'] } = this.#options
+    return (await host.exec([...program, ...flags], { check: false, env: this.#env })).code
+  }
+
+  get pid(): number {
+    return this.#process!.pid!
+  }
+
+  get log(): readonly Readonly<Record<string, unknown>>[] {
+    return this.#lines.map(line => {
+      try {
+        return JSON.parse(line) as Record<string, unknown>
+      } catch {
+        return { msg: line }
+      }
+    })
+  }
+
+  logged(message: string): readonly Readonly<Record<string, unknown>>[] {
+    return this.log.filter(line => line['msg'] === message)
+  }
+
+  /** Resolves after the first sync: by the log for Weft, by the metric for others. */
+  async ready(timeoutMs = 20_000): Promise<void> {
+    await eventually(async () => {
+      if (this.#process!.exitCode !== null) throw new Error(`the proxy ended with ${this.#process!.exitCode}: ${this.#lines.slice(-5).join('\n')}`)
+      if (this.#options.program === undefined) return this.logged('ready').length > 0 || this.#lines.slice(-10).join('\n')
+      return (await this.metric('kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"}')) > 0 || this.#lines.slice(-10).join('\n')
+    }, { timeoutMs, intervalMs: 25 })
+  }
+
+  health(path = '/healthz', address = '127.0.0.1'): ReturnType<LabNetns['get']> {
+    return this.#options.host.get(address, HEALTHZ_PORT, path)
+  }
+
+  operations(path: string): ReturnType<LabNetns['get']> {
+    return this.#options.host.get('127.0.0.1', METRICS_PORT, path)
+  }
+
+  /** Value of a metric with its labels as they are printed; NaN when it is not there. */
+  async metric(name: string): Promise<number> {
+    const { body } = await this.operations('/metrics')
+    const line = body.split('\n').find(candidate => candidate.startsWith(`${name} `))
+    return line === undefined ? Number.NaN : Number(line.slice(name.length + 1))
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#process!
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit')
+      child.kill(signal)
+      await ended
+    }
+    return child.exitCode
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL')
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
