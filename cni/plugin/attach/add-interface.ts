@@ -1,8 +1,10 @@
 // ADD of an interface: reserve, wire, answer. Everything that fails undoes what this call did, and only that.
 
-import { hostLinkName, formatAlias } from '../attachment/names.ts'
+import { hostLinkName, ifbName, formatAlias } from '../attachment/names.ts'
 import type { Attachment } from '../attachment/attachment.ts'
 import { CniError } from '../cni-error.ts'
+import { readBandwidth, type Bandwidth } from '../config/bandwidth.ts'
+import { shape } from '../bandwidth/shape.ts'
 import { readPortOptions } from '../config/port-mappings.ts'
 import { readBridgeConfig, type BridgeConfig } from '../config/bridge-config.ts'
 import { containsAddress, prefixOf, type InterfaceAddress } from '../../../src/net/ip/prefix.ts'
@@ -28,15 +30,18 @@ export type AddOptions = Readonly<{ kind: 'weft' | 'bridge'; pod: PodNamespace; 
 export async function addInterface(host: CniHost, request: CniRequest, options: AddOptions): Promise<CniResult> {
   const config = readBridgeConfig(request, options.kind)
   const ports = options.kind === 'weft' ? readPortOptions(request.config) : undefined
+  const bandwidth = options.kind === 'weft' ? readBandwidth(request.config) : undefined
   await refuseSecondAttachment(host, request)
   const draft = draftOf(request, config, options)
   let record = config.ipam === undefined ? draft : await allocate(host, { network: request.network, ipam: config.ipam, draft, signal: options.signal })
   try {
     if (config.ipam === undefined) await host.store.put(record)
     host.reached('add:reserved')
-    const result = await wire(host, request, { ...options, config, record })
+    let result = await wire(host, request, { ...options, config, record })
     if (ports !== undefined) record = { ...record, ports: claimsFor(ports, record.addresses.map(held => held.address)) }
-    if (record.ports.length > 0) await host.store.put(record)
+    if (bandwidth?.egress !== undefined) record = { ...record, ifb: ifbName(request, request.network) }
+    if (record.ports.length > 0 || record.ifb !== undefined) await host.store.put(record)
+    if (bandwidth !== undefined) result = await withShape(host, result, { bandwidth, record, signal: options.signal })
     await openPorts(host, record, options)
     host.reached('add:rules')
     await host.store.put({ ...record, state: 'active' })
@@ -61,6 +66,7 @@ async function refuseSecondAttachment(host: CniHost, request: CniRequest): Promi
 
 const draftOf = (request: CniRequest, config: BridgeConfig, options: AddOptions): Attachment => ({
   role: 'interface',
+  madeAs: options.kind,
   network: request.network,
   containerId: request.containerId,
   ifname: request.ifname,
@@ -113,6 +119,15 @@ async function wire(host: CniHost, request: CniRequest, options: AddOptions & Re
     routes,
     dns: !isEmptyDns(config.dns) ? config.dns : config.ipam === undefined ? {} : dnsOf(config.ipam),
   }
+}
+
+async function withShape(host: CniHost, result: CniResult, options: Readonly<{ bandwidth: Bandwidth; record: Attachment; signal: AbortSignal }>): Promise<CniResult> {
+  const { bandwidth, record, signal } = options
+  if (bandwidth.ingress === undefined && bandwidth.egress === undefined) return result
+  const hostLink = await host.network.rtnl.links.get(record.link!.host, { signal })
+  if (hostLink === undefined) throw new CniError('CNI_TRY_AGAIN_LATER', `link ${record.link!.host} vanished while it was being shaped`)
+  const ifb = await shape(host, bandwidth, { hostLink, ifb: ifbName(record, record.network), signal })
+  return ifb === undefined ? result : { ...result, interfaces: [...result.interfaces, ifb] }
 }
 
 /** Valid, to be confirmed by the first exchange (linux/neighbour.h): the host knows the pod's MAC without asking. */

@@ -33,16 +33,15 @@ export async function removeAttachment(host: CniHost, attachment: Attachment): P
   if (hasRules) await attempt(() => host.rules.sync({ signal }))
   if (deleting.ports.length > 0) await attempt(() => cutDatagramFlows(host, deleting.ports, { signal }))
   host.reached('del:rules')
-  const { link } = deleting
-  if (link !== undefined) await attempt(() => host.reaper.condemn(link.host, { signal }))
+  for (const name of linksOf(deleting)) await attempt(() => host.reaper.condemn(name, { signal }))
   host.reached('del:condemned')
   await attempt(() => forgetNeighbours(host, deleting, signal))
   return { finished: finish(host, deleting, errors, attempt) }
 }
 
 async function finish(host: CniHost, attachment: Attachment, errors: unknown[], attempt: (work: () => Promise<unknown>) => Promise<void>): Promise<void> {
-  const { link, storage } = attachment
-  if (link !== undefined) await attempt(() => host.reaper.reap())
+  const { storage } = attachment
+  if (linksOf(attachment).length > 0) await attempt(() => host.reaper.reap())
   host.reached('del:removed')
   // An address must not be given out while its former link still answers for it.
   if (errors.length === 0 && storage.kind === 'host-local') {
@@ -52,6 +51,8 @@ async function finish(host: CniHost, attachment: Attachment, errors: unknown[], 
   await host.store.remove(attachment)
   host.reached('del:released')
 }
+
+const linksOf = ({ link, ifb }: Attachment): readonly string[] => [link?.host, ifb].filter(name => name !== undefined)
 
 /** The host's own ARP and ND entries for the pod: the next owner of the address has another MAC. */
 async function forgetNeighbours(host: CniHost, attachment: Attachment, signal: AbortSignal): Promise<void> {

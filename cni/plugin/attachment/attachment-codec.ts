@@ -3,11 +3,13 @@
 import { formatAddress, parseAddress, type Address } from '../../../src/net/ip/address.ts'
 import { PROTOCOLS, parsePort } from '../../../src/net/ip/port.ts'
 import { InputError } from '../../../src/ops/errors.ts'
+import { PLUGIN_KINDS, type PluginKind } from '../kind/plugin-kind.ts'
 import { Fields } from '../request/fields.ts'
 import type { AddressStorage, Attachment, AttachmentState, HeldAddress, PortClaim, Role } from './attachment.ts'
 
 export const attachmentToJson = (attachment: Attachment): Record<string, unknown> => ({
   role: attachment.role,
+  madeAs: attachment.madeAs,
   network: attachment.network,
   containerId: attachment.containerId,
   ifname: attachment.ifname,
@@ -30,6 +32,7 @@ export function attachmentFromJson(value: object): Attachment {
   const link = fields.object('link')
   return {
     role: oneOf<Role>(fields, 'role', ['interface', 'addresses', 'ports', 'bandwidth']),
+    madeAs: oneOf<PluginKind>(fields, 'madeAs', PLUGIN_KINDS),
     network: required(fields, 'network'),
     containerId: required(fields, 'containerId'),
     ifname: required(fields, 'ifname'),

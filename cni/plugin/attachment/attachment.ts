@@ -2,6 +2,7 @@
 
 import type { Address } from '../../../src/net/ip/address.ts'
 import type { Port, Protocol } from '../../../src/net/ip/port.ts'
+import type { PluginKind } from '../kind/plugin-kind.ts'
 import type { AttachmentId } from './names.ts'
 
 /**
@@ -42,6 +43,8 @@ export type AddressStorage =
 
 export type Attachment = AttachmentId & Readonly<{
   role: Role
+  /** Plugin that the runtime called: a chain may call two of us for one interface. */
+  madeAs: PluginKind
   network: string
   state: AttachmentState
   /** CLOCK_MONOTONIC when the ADD began: a queued deletion from before then is about an earlier life. */

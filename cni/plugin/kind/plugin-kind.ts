@@ -3,7 +3,8 @@
 import { CniError } from '../cni-error.ts'
 import type { CniRequest } from '../request/parse-request.ts'
 
-export type PluginKind = 'weft' | 'bridge' | 'ipam' | 'portmap' | 'bandwidth' | 'loopback' | 'flannel'
+export const PLUGIN_KINDS = ['weft', 'bridge', 'ipam', 'portmap', 'bandwidth', 'loopback', 'flannel'] as const
+export type PluginKind = (typeof PLUGIN_KINDS)[number]
 
 const BY_NAME: Readonly<Record<string, PluginKind>> = {
   'weft-cni': 'weft', bridge: 'bridge', 'host-local': 'ipam', portmap: 'portmap', bandwidth: 'bandwidth', loopback: 'loopback', flannel: 'flannel',

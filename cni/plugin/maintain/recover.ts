@@ -42,6 +42,7 @@ async function adopt(host: CniHost, link: Link, links: readonly Link[]): Promise
   const prefixLength = (family: 4 | 6): number => lease?.subnets.find(subnet => subnet.family === family)?.length ?? (family === 4 ? 32 : 128)
   await host.store.put({
     role: 'interface',
+    madeAs: 'weft',
     network: alias.network,
     containerId: alias.containerId,
     ifname: alias.ifname,

@@ -8,6 +8,9 @@ import type { Route } from '../../../src/net/rtnetlink/route.ts'
 import { openRtnl } from '../../../src/net/rtnetlink/rtnl.ts'
 import type { Attachment } from '../attachment/attachment.ts'
 import { RELEASE_LIMIT_MS } from '../attach/allocate.ts'
+import { ifbName } from '../attachment/names.ts'
+import { checkShape } from '../bandwidth/shape.ts'
+import { readBandwidth } from '../config/bandwidth.ts'
 import { CniError } from '../cni-error.ts'
 import { readBridgeConfig } from '../config/bridge-config.ts'
 import type { CniHost } from '../host/cni-host.ts'
@@ -45,6 +48,7 @@ export async function checkInterface(host: CniHost, request: CniRequest, options
   await using pod = openRtnl({ netns: options.pod.fd })
   const link = await pod.links.get(request.ifname, options)
   checkPodLink(link, { container, hostEnd, linkDown: config.linkDown })
+  if (options.kind === 'weft') await checkShape(host, readBandwidth(request.config), { hostLink: hostEnd, ifb: ifbName(request, attachment.network), signal: options.signal })
   if (!(await host.rules.holds(attachment, options))) throw mismatch('packet filter table weft-cni', 'host ports and masquerading of this attachment', 'some missing')
   checkPodAddresses(await pod.addresses.list({ signal: options.signal, linkIndex: link.index }), await pod.routes.list(options), { result, attachment, linkIndex: link.index })
 }

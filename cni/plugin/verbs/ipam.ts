@@ -21,7 +21,7 @@ export async function addAddresses(host: CniHost, request: CniRequest, options: 
     ipam,
     signal: options.signal,
     draft: {
-      role: 'addresses', network: request.network, containerId: request.containerId, ifname: request.ifname, state: 'active', startedNs: options.startedNs,
+      role: 'addresses', madeAs: 'ipam', network: request.network, containerId: request.containerId, ifname: request.ifname, state: 'active', startedNs: options.startedNs,
       netnsInode: 0n, link: undefined, addresses: [], storage: { kind: 'own', pool: request.network }, masquerade: false, ports: [], ifb: undefined,
     },
   })

@@ -9,6 +9,8 @@ import type { CniResult } from '../result/result.ts'
 import type { CniHost } from '../host/cni-host.ts'
 import type { Caller, Served } from '../socket/connection.ts'
 import type { RawRequest, Reply } from '../wire/raw-request.ts'
+import { addChained, checkChained, roleOf, type ChainedKind } from '../chain/chained.ts'
+import { renderFlannel } from '../flannel/render.ts'
 import { addInterface } from '../attach/add-interface.ts'
 import { removeAttachment } from '../attach/remove-attachment.ts'
 import type { Role } from '../attachment/attachment.ts'
@@ -102,16 +104,18 @@ async function add(request: CniRequest, raw: RawRequest, context: Context & Read
     return { result, abandon: () => abandon(request, 'addresses', context) }
   }
   using pod = podOf(request, raw, context)
-  switch (kind) {
-    case 'loopback':
-      return { result: await addLoopback(request, pod, { signal }) }
-    case 'weft':
-    case 'bridge':
-      return { result: await addInterface(host, request, { kind, pod, startedNs, signal }), abandon: () => abandon(request, 'interface', context) }
-    default:
-      throw new CniError('CNI_UNSUPPORTED_FIELD', `type: ${JSON.stringify(kind)} is not supported`)
+  if (kind === 'loopback') return { result: await addLoopback(request, pod, { signal }) }
+  const chained = chainedKind(kind, request)
+  if (chained !== undefined) {
+    return { result: await addChained(host, request, { kind: chained, pod, startedNs, signal }), abandon: () => abandon(request, roleOf(chained), context) }
   }
+  const result = await addInterface(host, kind === 'flannel' ? renderFlannel(request) : request, { kind: kind === 'weft' ? 'weft' : 'bridge', pod, startedNs, signal })
+  return { result, abandon: () => abandon(request, 'interface', context) }
 }
+
+/** Behind another plugin, Weft's own type only opens ports and shapes; the two plugins of those names always do. */
+const chainedKind = (kind: PluginKind, request: CniRequest): ChainedKind | undefined =>
+  kind === 'portmap' || kind === 'bandwidth' || (kind === 'weft' && request.prevResult !== undefined) ? kind : undefined
 
 /** Nobody heard of the ADD: the runtime will take it for failed and may never send a DEL. */
 async function abandon(request: CniRequest, role: Role, { host, scheduler }: Context & Readonly<{ scheduler: Scheduler }>): Promise<void> {
@@ -127,15 +131,10 @@ async function check(request: CniRequest, raw: RawRequest, context: Context): Pr
   const { host, kind, signal } = context
   if (kind === 'ipam') return await checkAddresses(host, request, { signal })
   using pod = podOf(request, raw, context)
-  switch (kind) {
-    case 'loopback':
-      return await checkLoopback(pod, { signal })
-    case 'weft':
-    case 'bridge':
-      return await checkInterface(host, request, { kind, pod, signal })
-    default:
-      throw new CniError('CNI_UNSUPPORTED_FIELD', `type: ${JSON.stringify(kind)} is not supported`)
-  }
+  if (kind === 'loopback') return await checkLoopback(pod, { signal })
+  // With CHECK everybody gets the chain's result: whether Weft's own type came first shows in what it recorded.
+  if (kind === 'portmap' || kind === 'bandwidth' || (kind === 'weft' && host.store.get('ports', request)?.madeAs === 'weft')) return await checkChained(host, request, { kind, pod, signal })
+  await checkInterface(host, kind === 'flannel' ? renderFlannel(request) : request, { kind: kind === 'weft' ? 'weft' : 'bridge', pod, signal })
 }
 
 /** Answers when the pod is cut off; its turn ends when the rest is done too, so that a new ADD of the same waits for that. */
@@ -147,7 +146,7 @@ async function runDeletion(request: CniRequest, raw: RawRequest, { kind, caller,
       await deleteLoopback(request, raw, { host, caller })
       return
     }
-    const { finished } = await deleteAttachment(host, request, kind === 'ipam' ? 'addresses' : 'interface')
+    const { finished } = await deleteAttachment(host, request, deletedRole(kind, host, request))
     cutOff.resolve()
     await finished
   })
@@ -156,6 +155,19 @@ async function runDeletion(request: CniRequest, raw: RawRequest, { kind, caller,
     host.log.warn({ err, containerId: request.containerId, ifname: request.ifname }, 'deletion is not finished yet')
   })
   await cutOff.promise
+}
+
+function deletedRole(kind: PluginKind, host: CniHost, request: CniRequest): Role {
+  switch (kind) {
+    case 'ipam':
+      return 'addresses'
+    case 'portmap':
+    case 'bandwidth':
+      return roleOf(kind)
+    default:
+      // Type and role may have changed places since ADD; a record made by this very plugin decides.
+      return (['ports', 'interface'] as const).find(role => host.store.get(role, request)?.madeAs === kind) ?? 'interface'
+  }
 }
 
 function podOf(request: CniRequest, raw: RawRequest, { caller, host }: Context): PodNamespace {

@@ -11,6 +11,7 @@ import { Links } from './links.ts'
 import { Neighbours } from './neighbours.ts'
 import { Routes } from './routes.ts'
 import { Rules } from './rules.ts'
+import { TrafficControl } from './traffic-control.ts'
 import { RtnlWatch, type RtnlGroup } from './watch.ts'
 
 /** Bounded by the send buffer (208 KiB by default) and by the acknowledgements that fit the receive buffer. */
@@ -23,6 +24,7 @@ export class Rtnl implements AsyncDisposable {
   readonly rules: Rules
   readonly neighbours: Neighbours
   readonly fdb: Fdb
+  readonly trafficControl: TrafficControl
   readonly #socket: NetlinkSocket
   readonly #netns: NetnsReference | undefined
 
@@ -35,6 +37,7 @@ export class Rtnl implements AsyncDisposable {
     this.rules = new Rules(socket)
     this.neighbours = new Neighbours(socket)
     this.fdb = new Fdb(socket)
+    this.trafficControl = new TrafficControl(socket)
   }
 
   /**

@@ -20,7 +20,7 @@ import { planBridgeAddresses } from '../../../cni/plugin/link/plan-bridge-addres
 import { parseInterfaceAddress } from '../../../src/net/ip/prefix.ts'
 
 const attachment = (id: string, more: Partial<Attachment> = {}): Attachment => ({
-  role: 'interface', network: 'net', containerId: id, ifname: 'eth0', state: 'active', startedNs: 1n, netnsInode: 7n,
+  role: 'interface', madeAs: 'weft', network: 'net', containerId: id, ifname: 'eth0', state: 'active', startedNs: 1n, netnsInode: 7n,
   link: { host: hostLinkName({ containerId: id, ifname: 'eth0' }), bridge: 'cni0', hairpin: true, isolated: false, gateway: true },
   addresses: [{ set: 0, address: parseAddress('10.0.0.2', 'a'), prefixLength: 24, gateway: parseAddress('10.0.0.1', 'a') }],
   storage: { kind: 'own', pool: 'net' }, masquerade: false, ports: [], ifb: undefined, ...more,
