@@ -71,6 +71,11 @@ export async function runNode(options: NodeOptions): Promise<void> {
     else if ((failures & (failures - 1)) === 0) log[isRetryable(err) ? 'warn' : 'error']({ err, uid, failures }, `could not ${what}`)
   }
   const registering = keepRegistered(options)
+  const checking = runtime.checkNetworks({ signal }).then(wrong => {
+    for (const { uid, error } of wrong) log.warn({ uid, err: error }, 'the network of a pod is not as it was made')
+  }).catch((err: unknown) => {
+    if (!signal.aborted) log.error({ err }, 'could not look at the networks of running pods')
+  })
   try {
     // Before the whole list is known, a pod that is missing from it must not be taken for a deleted one.
     await informer.synced
@@ -78,6 +83,7 @@ export async function runNode(options: NodeOptions): Promise<void> {
     for (const uid of await runtime.list()) queue.add(uid)
     await Promise.all([
       registering,
+      checking,
       lookAtAll(async () => [...[...informer.cache.values()].map(({ metadata }) => metadata.uid), ...(await runtime.list())], queue, { clock, signal }),
       queue.process({ concurrency: CONCURRENCY, signal, work: uid => pods.sync(uid), onFailure: logFailure('bring a pod to its desired state') }),
       reports.process({
@@ -106,7 +112,7 @@ async function lookAtAll(uids: () => Promise<readonly string[]>, queue: WorkQueu
 async function keepRegistered({ client, facts, network, clock, log, signal }: NodeOptions): Promise<void> {
   const problem = (): Problem => {
     try {
-      network.requireConfig()
+      network.config()
       return undefined
     } catch (error) {
       return { reason: 'KubeletNotReady', message: `container runtime network not ready: ${(error as Error).message}` }

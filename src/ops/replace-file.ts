@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 export async function replaceFile(path: string, content: string, options: Readonly<{ mode?: number }> = {}): Promise<void> {
   const folder = dirname(path)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.new`)
+  const temporary = temporaryOf(path)
   try {
     await using file = await open(temporary, 'w', options.mode ?? 0o600)
     await file.writeFile(content)
@@ -20,3 +20,11 @@ export async function replaceFile(path: string, content: string, options: Readon
   await using directory = await open(folder, 'r')
   await directory.sync()
 }
+
+/** Removes such a file, and what a killed writer left beside it. Absent is success. */
+export async function removeFile(path: string): Promise<void> {
+  for (const each of [path, temporaryOf(path)]) await rm(each, { force: true })
+}
+
+/** The same for every writer, so that a killed one's is overwritten or found: a path has one writer. */
+const temporaryOf = (path: string): string => join(dirname(path), `.${basename(path)}.new`)

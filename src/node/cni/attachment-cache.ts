@@ -1,9 +1,9 @@
 // What libcni keeps of a successful ADD, in its own format, so that DEL and CHECK get the same configuration and result
 // whatever has become of the file meanwhile: <folder>/results/<network>-<container>-<interface>, kind cniCacheV1.
 
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { replaceFile } from '../../ops/replace-file.ts'
+import { removeFile, replaceFile } from '../../ops/replace-file.ts'
 import { parseNetworkConfig, type NetworkConfig } from './network-config.ts'
 import type { CniResult } from './result.ts'
 
@@ -48,7 +48,7 @@ export class AttachmentCache {
   }
 
   async remove(networkName: string, key: AttachmentKey): Promise<void> {
-    await rm(this.#path(networkName, key), { force: true })
+    await removeFile(this.#path(networkName, key))
   }
 
   #path(networkName: string, key: AttachmentKey): string {

@@ -1,6 +1,6 @@
 // A runtime's side of CNI: chains of plugins with the result handed on, forwards for ADD and CHECK, backwards for DEL.
 
-import { AttachmentCache, type CachedAttachment } from './attachment-cache.ts'
+import { AttachmentCache, type AttachmentKey, type CachedAttachment } from './attachment-cache.ts'
 import { CniError } from './cni-error.ts'
 import { invoke, type Verb } from './invoke.ts'
 import { loadNetworkConfig, type NetworkConfig, type PluginConfig } from './network-config.ts'
@@ -39,54 +39,36 @@ export class CniNetwork {
     this.#cache = new AttachmentCache(options.cacheFolder)
   }
 
-  /** Throws CNI_CONFIG, saying what to do, while there is no usable configuration. */
-  requireConfig(): void {
-    loadNetworkConfig(this.#options.configFolder)
+  /** The configuration for new pods. Throws CNI_CONFIG, saying what to do, while there is none that can be used. */
+  config(): NetworkConfig {
+    return loadNetworkConfig(this.#options.configFolder)
   }
 
-  /** Connects a namespace; answers the network's name and the addresses of the pod. A failure may leave parts: `detach` removes them. */
-  async attach(request: AttachRequest, options: Readonly<{ signal: AbortSignal }>): Promise<Readonly<{ networkName: string; addresses: readonly string[] }>> {
-    const network = loadNetworkConfig(this.#options.configFolder)
+  /** Connects a namespace; answers the addresses of the pod. A failure may leave parts: `detach` with the same configuration removes them. */
+  async attach(network: NetworkConfig, request: AttachRequest, options: Readonly<{ signal: AbortSignal }>): Promise<readonly string[]> {
     let result: CniResult | undefined
     for (const plugin of network.plugins) result = await this.#invoke('ADD', network, plugin, request, result, options)
-    if (result === undefined) throw new CniError('CNI_CONFIG', `network ${network.name} has no plugins`)
-    const addresses = addressesOf(result, INTERFACE)
-    if (addresses.length === 0) throw new CniError('CNI_PLUGIN_FAILED', `network ${network.name} gave ${INTERFACE} no address`)
-    await this.#cache.put({ containerId: request.containerId, interfaceName: INTERFACE }, { network, args: request.args, capabilities: request.capabilities, result })
-    return { networkName: network.name, addresses }
+    const addresses = result === undefined ? [] : addressesOf(result, INTERFACE)
+    if (result === undefined || addresses.length === 0) throw new CniError('CNI_PLUGIN_FAILED', `network ${network.name} gave ${INTERFACE} no address`)
+    await this.#cache.put(keyOf(request), { network, args: request.args, capabilities: request.capabilities, result })
+    return addresses
   }
 
   /** Asks every plugin whether the attachment still is as ADD made it. Throws CNI_PLUGIN_FAILED when one says no. */
-  async check(networkName: string, request: AttachRequest, options: Readonly<{ signal: AbortSignal }>): Promise<void> {
-    const cached = await this.#cache.get(networkName, { containerId: request.containerId, interfaceName: INTERFACE })
+  async check(network: NetworkConfig, request: AttachRequest, options: Readonly<{ signal: AbortSignal }>): Promise<void> {
+    const cached = await this.#cache.get(network.name, keyOf(request))
     if (cached === undefined || cached.network.disableCheck || WITHOUT_CHECK.includes(cached.network.cniVersion)) return
     for (const plugin of cached.network.plugins) await this.#invoke('CHECK', cached.network, plugin, remembered(request, cached), cached.result, options)
   }
 
-  /**
-   * Disconnects a namespace, or what an interrupted `attach` left. `networkName` is undefined when `attach` did not answer:
-   * today's configuration is then used, and without one there was never a plugin that could have left anything.
-   */
-  async detach(networkName: string | undefined, request: AttachRequest, options: Readonly<{ signal: AbortSignal }>): Promise<void> {
-    const key = { containerId: request.containerId, interfaceName: INTERFACE }
-    const network = networkName === undefined ? this.#todaysConfig() : undefined
-    const name = networkName ?? network?.name
-    if (name === undefined) return
-    const cached = await this.#cache.get(name, key)
-    const used = cached?.network ?? network ?? loadNetworkConfig(this.#options.configFolder)
+  /** Disconnects a namespace, or what an interrupted `attach` left: with what that was asked with, not with today's file. */
+  async detach(network: NetworkConfig, request: AttachRequest, options: Readonly<{ signal: AbortSignal }>): Promise<void> {
+    const cached = await this.#cache.get(network.name, keyOf(request))
+    const used = cached?.network ?? network
     for (const plugin of used.plugins.toReversed()) {
       await this.#invoke('DEL', used, plugin, cached === undefined ? request : remembered(request, cached), cached?.result, options)
     }
-    await this.#cache.remove(name, key)
-  }
-
-  #todaysConfig(): NetworkConfig | undefined {
-    try {
-      return loadNetworkConfig(this.#options.configFolder)
-    } catch (error) {
-      if (error instanceof CniError && error.code === 'CNI_CONFIG') return undefined
-      throw error
-    }
+    await this.#cache.remove(network.name, keyOf(request))
   }
 
   #invoke(verb: Verb, network: NetworkConfig, plugin: PluginConfig, request: AttachRequest, prevResult: CniResult | undefined, options: Readonly<{ signal: AbortSignal }>): Promise<CniResult | undefined> {
@@ -100,6 +82,8 @@ export class CniNetwork {
     }, { ...options, sleep: this.#options.sleep })
   }
 }
+
+const keyOf = ({ containerId }: AttachRequest): AttachmentKey => ({ containerId, interfaceName: INTERFACE })
 
 /** DEL and CHECK are asked with what ADD was asked with; only the namespace may have gone. */
 const remembered = (request: AttachRequest, cached: CachedAttachment): AttachRequest => ({ ...request, args: cached.args, capabilities: cached.capabilities })

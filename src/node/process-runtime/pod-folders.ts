@@ -8,18 +8,19 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { NetworkConfig } from '../cni/network-config.ts'
 
 export type PodRecord = Readonly<{ uid: string; namespace: string; name: string }>
 
 export type SandboxRecord = Readonly<{
   id: string
   createdAt: number
-  hostNetwork: boolean
   /** CNI_ARGS and capability values, as ADD was asked with. */
   args: readonly (readonly [string, string])[]
   capabilities: Readonly<Record<string, unknown>>
-  /** Set once connected. */
-  network: Readonly<{ name: string; addresses: readonly string[] }> | undefined
+  /** What it is connected by, from before the first plugin is asked; undefined on the host's network. */
+  network: NetworkConfig | undefined
+  addresses: readonly string[]
   /** True once everything stands. */
   complete: boolean
 }>

@@ -16,7 +16,7 @@ import { networkRequestOf } from '../network-request.ts'
 import type { ContainerStart, ContainerState, PodRuntime, RuntimeContainer, RuntimePod, RuntimeSandbox } from '../pod-runtime.ts'
 import { namesIn, readRecord, type ContainerRecord, type PodFolders, type PodRecord, type SandboxRecord } from './pod-folders.ts'
 import { containerInit, isAlive, readProcessId, signalProcess, startedBy } from './process-table.ts'
-import { createSandbox, isolationOf, isStanding, removeSandbox } from './sandbox.ts'
+import { attachRequestOf, createSandbox, isolationOf, isStanding, removeSandbox } from './sandbox.ts'
 import { startShim } from './shim.ts'
 
 type Cancel = Readonly<{ signal: AbortSignal }>
@@ -69,6 +69,26 @@ export class ProcessRuntime implements PodRuntime, AsyncDisposable {
     return namesIn(this.#folders.pods)
   }
 
+  /** Asks the network about every pod that was found running; answers what it said of those that are not as they were made. */
+  async checkNetworks({ signal }: Cancel): Promise<readonly Readonly<{ uid: string; error: unknown }>[]> {
+    const wrong: { uid: string; error: unknown }[] = []
+    for (const uid of await this.list()) {
+      for (const id of await namesIn(this.#folders.sandboxes(uid))) {
+        const folder = this.#folders.sandbox(uid, id)
+        const record = await readRecord<SandboxRecord>(join(folder, 'sandbox.json'))
+        if (record?.network === undefined || !isStanding(folder, record)) continue
+        try {
+          await this.#options.network.check(record.network, attachRequestOf(folder, record), { signal })
+        } catch (error) {
+          signal.throwIfAborted()
+          // A pod that was removed meanwhile is not wrong.
+          if (isStanding(folder, record)) wrong.push({ uid, error })
+        }
+      }
+    }
+    return wrong
+  }
+
   async inspect(uid: string): Promise<RuntimePod | undefined> {
     const record = await readRecord<PodRecord>(join(this.#folders.pod(uid), 'pod.json'))
     if (record === undefined) return undefined
@@ -87,8 +107,8 @@ export class ProcessRuntime implements PodRuntime, AsyncDisposable {
     const id = randomBytes(32).toString('hex')
     const { hostNetwork, hostName, args, capabilities } = networkRequestOf(pod, id)
     // Nothing is made that cannot be connected.
-    if (!hostNetwork) this.#options.network.requireConfig()
-    const record: SandboxRecord = { id, createdAt: this.#options.clock.now(), hostNetwork, args, capabilities, network: undefined, complete: false }
+    const network = hostNetwork ? undefined : this.#options.network.config()
+    const record: SandboxRecord = { id, createdAt: this.#options.clock.now(), args, capabilities, network, addresses: [], complete: false }
     await createSandbox({ folder: this.#folders.sandbox(uid, id), record, hostName, network: this.#options.network, signal })
   }
 
@@ -154,7 +174,7 @@ export class ProcessRuntime implements PodRuntime, AsyncDisposable {
     const record = await readRecord<SandboxRecord>(join(folder, 'sandbox.json'))
     // Killed between making the folder and writing the record: nothing stands yet.
     if (record === undefined) return { id, createdAt: 0, ready: false, addresses: [] }
-    return { id, createdAt: record.createdAt, ready: isStanding(folder, record), addresses: record.network?.addresses ?? [] }
+    return { id, createdAt: record.createdAt, ready: isStanding(folder, record), addresses: record.addresses }
   }
 
   async #inspectContainer(uid: string, id: string): Promise<RuntimeContainer | undefined> {

@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WeftError } from '../../ops/errors.ts'
 import { createNetns, isNetnsPath, removeNetns } from '../../net/netns/named-netns.ts'
 import { openRtnl } from '../../net/rtnetlink/rtnl.ts'
-import type { CniNetwork } from '../cni/cni-network.ts'
+import type { AttachRequest, CniNetwork } from '../cni/cni-network.ts'
+import type { NetworkConfig } from '../cni/network-config.ts'
 import { replaceFile } from '../../ops/replace-file.ts'
 import type { SandboxRecord } from './pod-folders.ts'
 import { processesInUts, signalProcess } from './process-table.ts'
@@ -24,7 +25,7 @@ const KILL_WAIT_MS = 5_000
 const recordPath = (folder: string): string => join(folder, 'sandbox.json')
 
 export const isolationOf = (folder: string, record: SandboxRecord): Isolation => ({
-  net: record.hostNetwork ? undefined : join(folder, 'net'),
+  net: record.network === undefined ? undefined : join(folder, 'net'),
   uts: join(folder, 'uts'),
   ipc: join(folder, 'ipc'),
 })
@@ -34,19 +35,24 @@ export async function createSandbox(options: Cancel & Readonly<{ folder: string;
   const { folder, record, hostName, network, signal } = options
   await replaceFile(recordPath(folder), JSON.stringify(record))
   await makeHostNamespaces(folder, hostName)
-  const connected = record.hostNetwork ? undefined : await connect(folder, record, network, { signal })
-  await replaceFile(recordPath(folder), JSON.stringify({ ...record, network: connected, complete: true } satisfies SandboxRecord))
+  const addresses = record.network === undefined ? [] : await connect(folder, record, record.network, network, { signal })
+  await replaceFile(recordPath(folder), JSON.stringify({ ...record, addresses, complete: true } satisfies SandboxRecord))
 }
 
-async function connect(folder: string, record: SandboxRecord, network: CniNetwork, { signal }: Cancel): Promise<NonNullable<SandboxRecord['network']>> {
+async function connect(folder: string, record: SandboxRecord, config: NetworkConfig, network: CniNetwork, { signal }: Cancel): Promise<readonly string[]> {
   const netns = join(folder, 'net')
   createNetns(netns)
   {
     await using rtnl = openRtnl({ netns })
     await rtnl.links.change('lo', { up: true }, { signal })
   }
-  const { networkName, addresses } = await network.attach({ containerId: record.id, netns, args: record.args, capabilities: record.capabilities }, { signal })
-  return { name: networkName, addresses }
+  return network.attach(config, attachRequestOf(folder, record), { signal })
+}
+
+/** As every verb is asked; the namespace is empty once it is gone. */
+export function attachRequestOf(folder: string, { id, args, capabilities }: SandboxRecord): AttachRequest {
+  const netns = join(folder, 'net')
+  return { containerId: id, netns: existsSync(netns) && isNetnsPath(netns) ? netns : '', args, capabilities }
 }
 
 /** unshare(1) mounts the new namespaces on these files; the shell gives the host name its value. */
@@ -73,10 +79,9 @@ export async function removeSandbox(options: Cancel & Readonly<{ folder: string;
   const { folder, record, network, signal } = options
   const { uts, ipc } = isolationOf(folder, record)
   if (existsSync(uts) && isMounted(uts)) await endProcesses((await stat(uts, { bigint: true })).ino, { signal })
-  if (!record.hostNetwork) {
-    const netns = join(folder, 'net')
-    await network.detach(record.network?.name, { containerId: record.id, netns: existsSync(netns) && isNetnsPath(netns) ? netns : '', args: record.args, capabilities: record.capabilities }, { signal })
-    removeNetns(netns)
+  if (record.network !== undefined) {
+    await network.detach(record.network, attachRequestOf(folder, record), { signal })
+    removeNetns(join(folder, 'net'))
   }
   for (const path of [uts, ipc]) removeNetns(path)
   await rm(folder, { recursive: true, force: true })

@@ -147,7 +147,7 @@ test.serial('init containers run in turn before the others; a failed one with po
   const step = (name: string, more = ''): Container => shell(`echo ${name} >> ${file}; ${more}`, { name })
   await lab.create('ordered', { initContainers: [step('one', 'sleep 0.2'), step('two')], containers: [step('main', 'exec sleep 600')] })
   await lab.ready('ordered')
-  t.is(readFileSync(file, 'utf8'), 'one\ntwo\nmain\n')
+  await eventually(() => readFileSync(file, 'utf8') === 'one\ntwo\nmain\n')
   await lab.create('broken', { restartPolicy: 'Never', initContainers: [shell('exit 4', { name: 'init' })], containers: [step('never')] })
   const broken = await lab.until('broken', pod => pod.status?.phase === 'Failed')
   t.like(broken.status!.initContainerStatuses![0]!.state!.terminated, { exitCode: 4 })

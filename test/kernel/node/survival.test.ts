@@ -26,6 +26,7 @@ test.serial('pods outlive a kill -9 of the node part and are found again, not re
   t.is(after.status!.containerStatuses![0]!.restartCount, 0)
   t.deepEqual(after.status!.podIPs, before.status!.podIPs)
   t.is(lab.cni.calls().filter(call => call.verb === 'ADD').length, 1)
+  await eventually(() => lab.cni.calls().some(call => call.verb === 'CHECK' && call.input.prevResult.ips[0].address === `${before.status!.podIP}/24`))
   await lab.delete('p', 0)
   await lab.gone('p')
   await lab.clean()
