@@ -127,7 +127,7 @@ async function keepRegistered({ client, facts, network, clock, log, signal }: No
     pass: async () => {
       await registration.heartbeat({ signal })
       client.outages.succeeded('register the node')
-      if (!registered) log.info({ node: facts.name, addresses: facts.addresses }, 'ready')
+      if (!registered) log.info({ addresses: facts.addresses }, 'ready')
       registered = true
     },
     onFailure: error => client.outages.failed('register the node', error),
