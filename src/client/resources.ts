@@ -54,3 +54,7 @@ export const LEASES: Resource<Lease> = {
 export const NETWORK_POLICIES: Resource<NetworkPolicy> = {
   group: 'networking.k8s.io', version: 'v1', plural: 'networkpolicies', kind: 'NetworkPolicy', namespaced: true,
 }
+
+/** networking.k8s.io/v1 ServiceCIDR, younger than the type package. */
+export type ServiceCidr = KubeObject & Readonly<{ spec?: Readonly<{ cidrs?: readonly string[] }> }>
+export const SERVICE_CIDRS: Resource<ServiceCidr> = { group: 'networking.k8s.io', version: 'v1', plural: 'servicecidrs', kind: 'ServiceCIDR', namespaced: false }

@@ -4,7 +4,7 @@ import { WeftError } from '../ops/errors.ts'
 import type { Family } from '../net/ip/address.ts'
 import type { Prefix } from '../net/ip/prefix.ts'
 import type { ProxyConfig } from './config/proxy-config.ts'
-import type { LocalDetector } from './iptables/options.ts'
+import type { LocalDetector } from './local-traffic.ts'
 
 export type PodCidrs = Readonly<Partial<Record<Family, Prefix>>>
 

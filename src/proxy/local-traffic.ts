@@ -13,3 +13,9 @@ export type NodePortAddresses =
   /** Every address of the node, loopback included only when `loopback`. */
   | Readonly<{ kind: 'all'; loopback: boolean }>
   | Readonly<{ kind: 'listed'; addresses: readonly Address[] }>
+
+const textOf = (addresses: readonly Address[]): string => addresses.map(address => address.bits).join()
+
+/** Both list their addresses in ascending order. */
+export const sameNodePortAddresses = (a: NodePortAddresses, b: NodePortAddresses): boolean =>
+  a.kind === 'all' ? b.kind === 'all' && a.loopback === b.loopback : b.kind === 'listed' && textOf(a.addresses) === textOf(b.addresses)

@@ -1,15 +1,17 @@
 // Makes the data plane of one address family for the configured mode.
 
-import { InputError } from '../ops/errors.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
 import type { Address, Family } from '../net/ip/address.ts'
+import type { Prefix } from '../net/ip/prefix.ts'
 import { Iptables } from '../net/iptables/iptables.ts'
 import { PacketCounters } from '../net/nfacct/nfacct.ts'
 import type { Rtnl } from '../net/rtnetlink/rtnl.ts'
 import type { ProxyConfig } from './config/proxy-config.ts'
 import { IptablesBackend } from './iptables-backend/iptables-backend.ts'
-import { INVALID_COUNTER, LOCALHOST_COUNTER, type LocalDetector } from './iptables/options.ts'
+import { INVALID_COUNTER, LOCALHOST_COUNTER } from './iptables/options.ts'
+import type { LocalDetector } from './local-traffic.ts'
+import { NftablesBackend } from './nftables-backend/nftables-backend.ts'
 import { hostAddresses } from './node/host-addresses.ts'
 import { allowLoopbackNodePorts, isTcpLiberal } from './node/kernel-settings.ts'
 import { prefixesOf, selectAddresses, servesLoopback } from './node/node-port-addresses.ts'
@@ -21,6 +23,8 @@ export type OpenBackendOptions = Readonly<{
   detector: LocalDetector
   /** The node's address of this family, if it has one. */
   nodeIp: Address | undefined
+  /** Ranges that cluster IPs of this family come from, as they are known now. */
+  serviceCidrs: () => readonly Prefix[]
   rtnl: Rtnl
   clock: Clock
   log: Logger
@@ -30,9 +34,19 @@ export type OpenBackendOptions = Readonly<{
 export async function openBackend(options: OpenBackendOptions, call: Readonly<{ signal: AbortSignal }>): Promise<Backend> {
   switch (options.config.mode) {
     case 'iptables': return openIptables(options, call)
-    case 'nftables': throw new InputError('mode', 'nftables', 'is not in this version; use iptables')
+    case 'nftables': return openNftables(options, call)
     default: return options.config.mode satisfies never
   }
+}
+
+async function openNftables({ config, family, detector, nodeIp, serviceCidrs, rtnl, log }: OpenBackendOptions, call: Readonly<{ signal: AbortSignal }>): Promise<Backend> {
+  const prefixes = prefixesOf(config.nodePortAddresses, family, nodeIp)
+  return NftablesBackend.open({
+    ruleset: { family, masqueradeMark: 2 ** config.nftables.masqueradeBit, masqueradeAll: config.nftables.masqueradeAll, detector },
+    nodePortAddresses: async options => selectAddresses(prefixes, false, prefixes === undefined ? [] : await hostAddresses(rtnl, family, options)),
+    serviceCidrs,
+    log,
+  }, call)
 }
 
 async function openIptables({ config, family, detector, nodeIp, rtnl, clock, log }: OpenBackendOptions, call: Readonly<{ signal: AbortSignal }>): Promise<Backend> {

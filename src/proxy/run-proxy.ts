@@ -29,9 +29,11 @@ import { applyConntrackSettings, isIpv6Enabled, setOomScoreAdj } from './node/ke
 import { nodeIp, nodeIpsOf, podCidrsOf, withBindAddress, zoneOf, type NodeIps } from './node/node-facts.ts'
 import { prefixesOf, selectAddresses } from './node/node-port-addresses.ts'
 import { openBackend } from './open-backend.ts'
+import { removeOtherMode } from './other-mode.ts'
 import { healthEndpoints, metricsEndpoints, serve } from './operations.ts'
 import { OwnNode } from './own-node.ts'
 import { Parcel } from './parcel.ts'
+import { ServiceCidrs } from './service-cidrs.ts'
 import { FamilyProxier } from './sync/family-proxier.ts'
 import { openIptablesMetrics, openProxyMetrics } from './sync/proxy-metrics.ts'
 import type { Tracker } from './tracker/tracker.ts'
@@ -65,8 +67,9 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
   const health = new ProxyHealth({ families, timeoutMs: 2 * mode.syncPeriodMs, clock })
   const startedAtMs = clock.now()
   const proxiers: FamilyProxier[] = []
+  const serviceCidrs = new ServiceCidrs(log)
   for (const family of families) {
-    const backend = held.use(await openBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], rtnl, clock, log }, { signal }))
+    const backend = held.use(await openBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], serviceCidrs: () => serviceCidrs.of(family), rtnl, clock, log }, { signal }))
     const healthChecks = held.use(new HealthCheckServers({
       hosts: await healthCheckHosts(config, family, ips, rtnl, signal),
       proxyHealthy: () => health.healthy,
@@ -91,6 +94,9 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
       failed.abort(new WeftError('PROXY_POD_CIDR_CHANGED', `the pod CIDRs of node ${nodeName} changed; the proxy has to be restarted`, { node: nodeName }))
     }
   })
+  if (config.mode === 'nftables') {
+    serviceCidrs.follow(() => proxiers.forEach(proxier => proxier.refresh('service CIDRs changed')), { client, clock, log, signal })
+  }
   const serving = { hardFail: config.bindAddressHardFail, clock, log, signal }
   const tasks: Promise<void>[] = [
     serve({ at: config.healthz, endpoints: healthEndpoints(health, metrics), ...serving }),
@@ -105,6 +111,7 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
     () => log.info({ node: nodeName, mode: config.mode, families, services: proxiers[0]?.table.size }, 'ready'),
     () => undefined,
   )
+  tasks.push(...proxiers.map(proxier => removeOtherMode(proxier, config.mode, { log, signal })))
   try {
     await Promise.all(tasks)
   } catch (error) {

@@ -36,7 +36,7 @@ const DEFAULT_BATCH_BYTES = 4 << 20
 /** A batch's acknowledgements come at once: one per message. */
 const RECEIVE_BYTES = 8 << 20
 
-export class Nftables implements AsyncDisposable {
+export class Nftables implements Disposable, AsyncDisposable {
   readonly #socket: NetlinkSocket
   readonly #batchBytes: number
 
@@ -141,6 +141,10 @@ export class Nftables implements AsyncDisposable {
 
   close(): void {
     this.#socket.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

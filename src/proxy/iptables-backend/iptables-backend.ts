@@ -3,18 +3,18 @@
 
 import type { Clock } from '../../ops/clock.ts'
 import type { Logger } from '../../ops/log.ts'
-import type { Address } from '../../net/ip/address.ts'
 import type { Iptables } from '../../net/iptables/iptables.ts'
 import { IptablesError } from '../../net/iptables/iptables-error.ts'
 import type { TableChange } from '../../net/iptables/restore-input.ts'
 import { watchRuleset, type RulesetWatch } from '../../net/iptables/watch-ruleset.ts'
 import { isServiceChain } from '../iptables/chain-names.ts'
-import type { NodePortAddresses, RulesetOptions } from '../iptables/options.ts'
+import type { RulesetOptions } from '../iptables/options.ts'
 import { NFT_BATCH_SIZE, type BatchSize } from '../iptables/plan-batches.ts'
 import { fixedChains, jumps } from '../iptables/plan-fixed.ts'
 import { planRepair, type Observed } from '../iptables/plan-repair.ts'
 import { planTransaction } from '../iptables/plan-transaction.ts'
 import { Ruleset } from '../iptables/ruleset.ts'
+import { sameNodePortAddresses, type NodePortAddresses } from '../local-traffic.ts'
 import type { ServiceTable } from '../service-table/service-table.ts'
 import type { Backend, SyncInput, SyncReport } from '../sync/backend.ts'
 
@@ -56,7 +56,7 @@ export class IptablesBackend implements Backend {
     for (const { before, after } of changes) this.#endpoints += endpointsOf(after) - endpointsOf(before)
     const commented = this.#endpoints <= COMMENTED_ENDPOINTS
     const addresses = await this.#options.nodePortAddresses(call)
-    const moved = sameAddresses(addresses, this.#addresses) ? [] : this.#ruleset.setNodePortAddresses(addresses)
+    const moved = sameNodePortAddresses(addresses, this.#addresses) ? [] : this.#ruleset.setNodePortAddresses(addresses)
     this.#addresses = addresses
     const chainChanges = [...moved, ...this.#ruleset.apply(changes, commented)]
     for (const { table: name, before, after } of chainChanges) this.#count(name, (after?.length ?? 0) - (before?.length ?? 0))
@@ -135,8 +135,3 @@ function writtenBy(changes: readonly TableChange[]): Record<string, number> {
   for (const { table, lines } of changes) written[table] = (written[table] ?? 0) + lines.length
   return written
 }
-
-const textOf = (addresses: readonly Address[]): string => addresses.map(address => address.bits).join()
-
-const sameAddresses = (a: NodePortAddresses, b: NodePortAddresses): boolean =>
-  a.kind === 'all' ? b.kind === 'all' && a.loopback === b.loopback : b.kind === 'listed' && textOf(a.addresses) === textOf(b.addresses)

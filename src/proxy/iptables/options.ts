@@ -1,19 +1,8 @@
 // What the ruleset depends on besides services: settings and facts about this node.
 
-import type { Address, Family } from '../../net/ip/address.ts'
-import { formatPrefix, type Prefix } from '../../net/ip/prefix.ts'
-
-/** How traffic of this node's pods is told from other traffic. */
-export type LocalDetector =
-  | Readonly<{ kind: 'none' }>
-  | Readonly<{ kind: 'source'; prefix: Prefix }>
-  | Readonly<{ kind: 'interface'; name: string }>
-  | Readonly<{ kind: 'interface-prefix'; prefix: string }>
-
-export type NodePortAddresses =
-  /** Every address of the node, loopback included only when `loopback`. */
-  | Readonly<{ kind: 'all'; loopback: boolean }>
-  | Readonly<{ kind: 'listed'; addresses: readonly Address[] }>
+import type { Family } from '../../net/ip/address.ts'
+import { formatPrefix } from '../../net/ip/prefix.ts'
+import type { LocalDetector } from '../local-traffic.ts'
 
 export type RulesetOptions = Readonly<{
   family: Family

@@ -6,7 +6,8 @@ import {
   HAIRPIN, KUBE_EXTERNAL_SERVICES, KUBE_FIREWALL, KUBE_FORWARD, KUBE_MARK_MASQ, KUBE_NODEPORTS, KUBE_POSTROUTING,
   KUBE_PROXY_CANARY, KUBE_PROXY_FIREWALL, KUBE_SERVICES, REFUSED_NODEPORTS,
 } from './chain-names.ts'
-import { INVALID_COUNTER, type NodePortAddresses, type RulesetOptions } from './options.ts'
+import type { NodePortAddresses } from '../local-traffic.ts'
+import { INVALID_COUNTER, type RulesetOptions } from './options.ts'
 import { comment, destination, rule } from './rule.ts'
 
 export type Jump = Readonly<{ table: TableName; chain: string; rule: string }>

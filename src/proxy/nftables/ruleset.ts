@@ -91,8 +91,9 @@ export class NftablesRuleset {
     return chains.flatMap(chain => removeChain(this.options, chainName(chain)))
   }
 
-  get hasIdle(): boolean {
-    return this.#idle.size > 0
+  /** How many service ports it holds. */
+  get size(): number {
+    return this.#states.size
   }
 
   /** Every element that should be in the kernel, one after the other (there may be hundreds of thousands). */

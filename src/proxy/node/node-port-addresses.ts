@@ -4,7 +4,7 @@ import { containsAddress, type Prefix } from '../../net/ip/prefix.ts'
 import { formatAddress, parseAddress, type Address, type Family } from '../../net/ip/address.ts'
 import { parsePrefix } from '../../net/ip/prefix.ts'
 import type { NodePortSelection } from '../config/proxy-config.ts'
-import type { NodePortAddresses } from '../iptables/options.ts'
+import type { NodePortAddresses } from '../local-traffic.ts'
 
 const LOOPBACK_NET = { 4: parsePrefix('127.0.0.0/8', 'loopback'), 6: parsePrefix('::1/128', 'loopback') } as const
 const LOOPBACK_BASE = parseAddress('127.0.0.0', 'loopback')

@@ -7,8 +7,7 @@ import type { Family } from '../../../src/net/ip/address.ts'
 import { parseAddress } from '../../../src/net/ip/address.ts'
 import { parsePrefix } from '../../../src/net/ip/prefix.ts'
 import { silentLog } from '../../../src/ops/log.ts'
-import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts'
-import type { NftablesRulesetOptions } from '../../../src/proxy/nftables/options.ts'
+import { NftablesBackend } from '../../../src/proxy/nftables-backend/nftables-backend.ts'
 import { ServiceTable } from '../../../src/proxy/service-table/service-table.ts'
 import { Tracker } from '../../../src/proxy/tracker/tracker.ts'
 import { openTcp, askUdp } from '../../lab/client.ts'
@@ -26,13 +25,12 @@ type Bench = Readonly<{
   foreign: string[]
   apply: (objects: { services?: readonly Service[]; slices?: readonly EndpointSlice[]; gone?: readonly string[] }) => Promise<void>
   resync: () => Promise<readonly string[]>
-  reopen: () => NftablesBackend
   nft: (...args: string[]) => Promise<string>
 }>
 
 /** Two hosts that route each other's pods; the first is the node, with two pods of its own, the second holds a remote pod. */
-async function open(t: ExecutionContext, options: Partial<NftablesRulesetOptions> = {}): Promise<Bench> {
-  const family: Family = options.family ?? 4
+async function open(t: ExecutionContext, options: Readonly<{ family?: Family }> = {}): Promise<Bench> {
+  const family = options.family ?? 4
   const lab = await openLab({ hosts: 2, podRoutes: true })
   t.teardown(() => lab[Symbol.asyncDispose]())
   const [node, outside] = [lab.host(1), lab.host(2)]
@@ -45,29 +43,31 @@ async function open(t: ExecutionContext, options: Partial<NftablesRulesetOptions
   for (const [net, via] of [['0.0.0.0/0', outside.address], ['::/0', outside.address6]] as const) {
     await node.rtnl.routes.add({ destination: parsePrefix(net, 'default'), gateway: parseAddress(via, 'outside') }, { signal })
   }
-  const ruleset: NftablesRulesetOptions = {
-    family, masqueradeMark: 1 << 14, masqueradeAll: false,
-    detector: { kind: 'source', prefix: parsePrefix(family === 4 ? node.podSubnet : node.podSubnet6, 'pods') },
-    nodePortAddresses: { kind: 'listed', addresses: [parseAddress(family === 4 ? node.address : node.address6, 'node')] },
-    serviceCidrs: [parsePrefix(family === 4 ? '10.96.0.0/16' : 'fd96::/112', 'services')],
-    ...options,
-  }
+  const nodePortAddresses = { kind: 'listed' as const, addresses: [parseAddress(family === 4 ? node.address : node.address6, 'node')] }
+  const serviceCidrs = [parsePrefix(family === 4 ? '10.96.0.0/16' : 'fd96::/112', 'services')]
   const foreign: string[] = []
   const tracker = new Tracker({ family, nodeName: 'node-1', allowExternalIps: true, startedAtMs: 0 })
   const table = new ServiceTable({ nodeName: 'node-1', zone: undefined, nodeIps: [parseAddress(family === 4 ? node.address : node.address6, 'node')] } as never)
-  const reopen = (): NftablesBackend => NftablesBackend.open({ ruleset, netns: node.netns, log: silentLog(), onForeignChange: reason => foreign.push(reason) })
-  const backend = reopen()
-  t.teardown(() => backend.close())
-  await backend.resync(table.entries(), { signal })
+  const backend = await NftablesBackend.open({
+    ruleset: { family, masqueradeMark: 1 << 14, masqueradeAll: false, detector: { kind: 'source', prefix: parsePrefix(family === 4 ? node.podSubnet : node.podSubnet6, 'pods') } },
+    nodePortAddresses: async () => nodePortAddresses, serviceCidrs: () => serviceCidrs, netns: node.netns, log: silentLog(),
+  }, { signal })
+  const stop = new AbortController()
+  t.teardown(() => stop.abort())
+  t.teardown(() => backend[Symbol.asyncDispose]())
+  backend.watch(program => foreign.push(program), { signal: stop.signal })
+  await backend.sync({ table, changes: [], full: true }, { signal })
   return {
-    lab, node, outside, pods, remote, backend, foreign, reopen,
+    lab, node, outside, pods, remote, backend, foreign,
     apply: async ({ services = [], slices = [], gone = [] }) => {
       for (const service of services) tracker.applyService(service)
       for (const slice of slices) tracker.applySlice(slice)
       for (const name of gone) tracker.removeService('default', name)
-      await backend.apply(table.apply(tracker.takeChanges().ports), { signal })
+      const report = await backend.sync({ table, changes: table.apply(tracker.takeChanges().ports), full: false }, { signal })
+      t.is(report.kind, 'partial')
+      t.false(report.fellBack)
     },
-    resync: () => backend.resync(table.entries(), { signal }),
+    resync: async () => (await backend.sync({ table, changes: [], full: true }, { signal })).repaired,
     nft: async (...args) => (await node.exec(['nft', ...args])).stdout,
   }
 }
@@ -222,7 +222,8 @@ test('the table does not grow chains with services, reads well, and a removed se
   const listing = await b.nft('list', 'table', 'ip', 'weft')
   t.true(listing.includes('10.96.0.10 . tcp . 80 comment "default/web:p" : goto internal-2'), listing)
   await b.apply({ gone: ['web', ...more.map(s => s.metadata!.name!)] })
-  await b.backend.collect({ signal })
+  // Chains without use go with the sync after the one that made them so.
+  await b.apply({})
   t.is(await b.nft('list', 'table', 'ip', 'weft'), idle)
 })
 
@@ -239,10 +240,10 @@ test('a restart rewrites nothing, and what a stranger did to the table is undone
   await b.nft('delete', 'element', 'ip', 'weft', 'services', '{ 10.96.0.10 . tcp . 80 }')
   await b.nft('flush', 'chain', 'ip', 'weft', 'dispatch')
   await b.nft('add', 'rule', 'ip', 'weft', 'nat-prerouting', 'counter')
-  t.true(b.foreign.length >= 3)
+  t.deepEqual(b.foreign, ['nft', 'nft', 'nft'])
   t.deepEqual(await b.resync(), ['chain dispatch', 'chain nat-prerouting', 'set services: 1 elements'])
   await b.nft('flush', 'ruleset')
-  t.true((await b.resync()).includes('table weft'))
+  t.deepEqual(await b.resync(), [])
   t.is((await answers(b.pods[0]!.netns, VIP[4], 80, 1)).length, 1)
   t.deepEqual(await b.resync(), [])
 })

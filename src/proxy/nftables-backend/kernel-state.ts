@@ -3,8 +3,8 @@
 import type { Family } from '../../net/ip/address.ts'
 import type { Element } from '../../net/nfnetlink/objects.ts'
 import type { Nftables } from '../../net/nfnetlink/nftables.ts'
-import { EMPTY_KERNEL, type KernelState } from './plan-resync.ts'
-import { SET_NAMES, tableOf, type SetName } from './sets.ts'
+import { EMPTY_KERNEL, type KernelState } from '../nftables/plan-resync.ts'
+import { SET_NAMES, tableOf, type SetName } from '../nftables/sets.ts'
 
 /** Somebody else commits while we read: then the reading may be torn and is repeated, this often at most. */
 const ATTEMPTS = 5
