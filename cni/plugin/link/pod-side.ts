@@ -60,7 +60,7 @@ export async function configurePod(spec: PodSpec, options: Options): Promise<Lin
 function enter(spec: PodSpec): Rtnl {
   return inNetns(spec.netnsFd, () => {
     const conf = (family: 4 | 6, key: string): string => `net/ipv${family}/conf/${spec.ifname}/${key}`
-    ensureSettings({
+    if (spec.ips.length > 0) ensureSettings({
       [conf(4, 'arp_notify')]: '1',
       [conf(6, 'accept_dad')]: spec.duplicateAddressDetection ? '1' : '0',
       ...(spec.duplicateAddressDetection && { [conf(6, 'enhanced_dad')]: '1' }),

@@ -34,6 +34,15 @@ export const LEASE = { subnets: ['10.88.1.0/24', 'fd88:1::/64'], mtu: 1450, clus
 
 let labs = 0
 
+/** Undefined for what is no JSON: the upstream plugins print some errors twice. */
+function parsed(text: string): any {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 export class CniLab implements AsyncDisposable {
   readonly host: LabNetns
   readonly folder: string
@@ -117,7 +126,7 @@ export class CniLab implements AsyncDisposable {
     child.stdin.on('error', () => {})
     child.stdin.end(options.stdin ?? JSON.stringify(options.config ?? WEFT_CONFIG))
     const [exitCode] = (await once(child, 'close')) as [number | null]
-    return { exitCode, stdout, stderr, json: stdout.startsWith('{') ? JSON.parse(stdout) : undefined, durationMs: performance.now() - began }
+    return { exitCode, stdout, stderr, json: parsed(stdout), durationMs: performance.now() - began }
   }
 
   /** ADD that must succeed; answers the result. */
