@@ -3,6 +3,7 @@
 import type { Prefix } from '../net/ip/prefix.ts'
 import { InputError } from '../ops/errors.ts'
 import type { Controller } from './controller.ts'
+import { deploymentController } from './deployments/controller.ts'
 import { endpointSliceController, type EndpointSliceOptions } from './endpoint-slices/controller.ts'
 import { endpointSliceMirroringController } from './endpoint-slices/mirror-controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
@@ -12,6 +13,7 @@ import { nodeIpamController } from './node-ipam/controller.ts'
 import { nodeLifecycleController, type NodeLifecycleOptions } from './nodes/lifecycle.ts'
 import { podGcController, type PodGcOptions } from './nodes/pod-gc.ts'
 import { taintEvictionController } from './nodes/taint-eviction.ts'
+import { replicaSetController } from './replica-sets/controller.ts'
 import { schedulerController } from './scheduler/controller.ts'
 import { serviceAccountController } from './service-accounts/default-account.ts'
 import { rootCaController } from './service-accounts/root-ca.ts'
@@ -39,6 +41,8 @@ export const allControllers = (options: CatalogOptions): readonly Controller[] =
   garbageCollectorController(),
   serviceAccountController(),
   ...(options.rootCa === undefined ? [] : [rootCaController(options.rootCa)]),
+  replicaSetController(),
+  deploymentController(),
   schedulerController(),
 ]
 

@@ -13,8 +13,9 @@ import { SERVICE_NAME_LABEL } from './endpoint-slices/plan-slices.ts'
 
 /** Names of the indexes that every informer has. */
 export const BY_NAMESPACE = 'namespace'
-/** Value: UID of the managing owner. */
+/** Value: UID of the managing owner, or `orphansOf` the namespace for objects without one. */
 export const BY_CONTROLLER = 'controller'
+export const orphansOf = (namespace: string | undefined): string => `orphans of ${namespace ?? ''}`
 /** Pods: value is a node's name, or "" for pods that have none yet. */
 export const BY_NODE = 'node'
 /** Pods: one value per label, `labelIndexValue`. */
@@ -52,7 +53,7 @@ const GENERAL: Readonly<Record<string, IndexFunction<Stored<KubeObject>>>> = {
   [BY_NAMESPACE]: object => [object.metadata.namespace ?? ''],
   [BY_CONTROLLER]: object => {
     const owner = controllerOf(object)
-    return owner === undefined ? [] : [owner.uid]
+    return [owner === undefined ? orphansOf(object.metadata.namespace) : owner.uid]
   },
 }
 
