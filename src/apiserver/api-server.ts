@@ -31,7 +31,8 @@ import { Discovery } from './paths/discovery.ts'
 import { serveHealth, type HealthCheck } from './paths/health.ts'
 import { OpenApi } from './paths/openapi.ts'
 import { versionInfo } from './paths/version.ts'
-import { ensureDefaults, ensureNamespaces } from './system/bootstrap.ts'
+import { ensureConfigMaps, ensureDefaults, ensureNamespaces } from './system/bootstrap.ts'
+import { CustomResources } from './system/custom-resources.ts'
 import { ensureKubernetesService } from './system/kubernetes-service.ts'
 import { keepSystemObjects } from './system/keep.ts'
 import { NamespaceAdmission } from './system/namespace-admission.ts'
@@ -74,6 +75,8 @@ export type ApiServerOptions = Readonly<{
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io'
 const RESYNC_MS = 60_000
+/** A definition that goes waits for objects whose finalizers others remove. */
+const DEFINITIONS_RESYNC_MS = 5_000
 /** Requests still running get this long when the server stops. */
 const DRAIN_MS = 5_000
 
@@ -119,6 +122,7 @@ export class ApiServer implements AsyncDisposable {
     const client = new InternalClient(serving, catalog)
     await ensureNamespaces(client, catalog, signal)
     await ensureDefaults(client, catalog, signal)
+    await ensureConfigMaps(client, catalog, { clientCaPem: options.clientCaPem, nowMs: clock.now() }, signal)
 
     const checks: HealthCheck[] = [
       { name: 'ping', endpoints: ['healthz', 'livez', 'readyz'], problem: () => undefined },
@@ -169,11 +173,22 @@ export class ApiServer implements AsyncDisposable {
       resyncIntervalMs: RESYNC_MS, retryMs: failures => backoffMs(RECONNECT_BACKOFF, failures, Math.random()),
       onFailure: (err, failures) => log.warn({ err, failures }, 'cluster roles could not be aggregated'),
     })
+    const customResources = new CustomResources({ objects, catalog, clock, log })
+    const defining = new Doorbell()
+    const definitions = undo.use(await Mirror.open({
+      objects, hub, resource: catalog.builtin('apiextensions.k8s.io', 'customresourcedefinitions'), onChange: () => defining.ring('definition changed'), signal,
+    }))
+    // Before the first request: a restart must not answer 404 for resources that were served before it.
+    await customResources.reconcile(definitions.values(), signal)
+    const serveDefinitions = reconcileLoop({
+      doorbell: defining, pass: () => customResources.reconcile(definitions.values(), signal), clock, signal, resyncIntervalMs: DEFINITIONS_RESYNC_MS,
+      retryMs: failures => backoffMs(RECONNECT_BACKOFF, failures, Math.random()), onFailure: (err, failures) => log.warn({ err, failures }, 'custom resources could not be reconciled'),
+    })
     const system = keepSystemObjects({
       ensure: () => ensureKubernetesService({ client, catalog, allocators, advertiseAddress: options.advertiseAddress, securePort: listener.port }, signal), clock, log, signal,
     })
     await system.first
-    undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return Promise.all([system.ended, aggregating]).then(() => undefined) })
+    undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return Promise.all([system.ended, aggregating, serveDefinitions]).then(() => undefined) })
     return new ApiServer(listener.port, undo.move())
   }
 

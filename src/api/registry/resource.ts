@@ -1,5 +1,7 @@
 // What the server knows about a resource before it has seen an object of it.
 
+import type { ApiObject } from '../object.ts'
+
 export const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
 export type Verb = (typeof VERBS)[number]
 
@@ -41,6 +43,12 @@ export type ApiResource = Readonly<{
   }>
   /** True for resources made by a CustomResourceDefinition. */
   custom: boolean
+  /** Custom ones only: takes away, in place, what the definition's schema does not know; answers the paths. */
+  prune?: (object: ApiObject) => readonly string[]
+  /** Custom ones only: where the numbers of the scale sub-resource lie, if not at spec.replicas and status.replicas. */
+  scalePaths?: Readonly<{ specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string }>
+  /** Custom ones only: the schema, for OpenAPI documents. */
+  schema?: Readonly<Record<string, unknown>>
 }>
 
 /** "v1" or "apps/v1". */

@@ -10,6 +10,8 @@ import { typeOf, typeOfKind } from './types.ts'
 export type ExpectedKind = GroupVersionKind & Readonly<{
   /** Resources stored as they come keep fields that their type does not know; absent: they are dropped. */
   depth?: Depth
+  /** Custom resources: takes away what their own schema does not know; answers the paths. */
+  prune?: (object: ApiObject) => readonly string[]
 }>
 
 export type DecodedObject = Readonly<{ object: Draft; unknownFields: readonly string[] }>
@@ -26,7 +28,8 @@ export function decodeObjectOf(value: unknown, expected: ExpectedKind): DecodedO
   try {
     const { value: typed, unknownFields } = decodeFields(value, expected)
     const metadata = (typed['metadata'] ?? {}) as ApiObject['metadata']
-    return { object: { ...typed, apiVersion, kind: expected.kind, metadata }, unknownFields }
+    const object: Draft = { ...typed, apiVersion, kind: expected.kind, metadata }
+    return { object, unknownFields: [...unknownFields, ...(expected.prune?.(object) ?? [])] }
   } catch (error) {
     throw error instanceof DecodeError ? cannotHandle(expected, error.message) : error
   }

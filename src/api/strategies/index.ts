@@ -3,6 +3,7 @@
 import { equalJson } from '../object.ts'
 import type { ApiResource } from '../registry/resource.ts'
 import { genericStrategy, type Strategy } from '../registry/strategy.ts'
+import { definitionStrategy } from '../custom-resources/definition-strategy.ts'
 import { CLAIM_TABLE } from '../tables/core.ts'
 import { CRON_JOB_TABLE, JOB_TABLE } from '../tables/workloads.ts'
 import { configMapStrategy, secretStrategy } from './core/data.ts'
@@ -39,6 +40,7 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   '/secrets': secretStrategy,
   '/serviceaccounts': serviceAccountStrategy,
   '/services': serviceStrategy,
+  'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
   'apps/daemonsets': daemonSetStrategy,
   'apps/deployments': deploymentStrategy,
   'apps/replicasets': replicaSetStrategy,
@@ -63,7 +65,7 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
 /** Groups whose DELETE answers the object. */
 const RETURNING_GROUPS: ReadonlySet<string> = new Set(['storage.k8s.io', 'resource.k8s.io'])
 /** Kinds stored as they come that still count the changes of their spec. */
-const COUNTED: ReadonlySet<string> = new Set(['batch/jobs', 'batch/cronjobs', 'autoscaling/horizontalpodautoscalers', 'apiextensions.k8s.io/customresourcedefinitions'])
+const COUNTED: ReadonlySet<string> = new Set(['batch/jobs', 'batch/cronjobs', 'autoscaling/horizontalpodautoscalers'])
 
 /** The strategy of a built-in resource. */
 export function strategyOf(resource: ApiResource): Strategy {

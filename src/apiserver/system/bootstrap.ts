@@ -1,7 +1,7 @@
 // What must be in the store before the server is ready, ensured at start and again every few seconds.
 
 import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from '../authorization/default-roles.ts'
-import type { Draft } from '../../api/object.ts'
+import { equalJson, formatTime, type ApiObject, type Draft } from '../../api/object.ts'
 import type { Catalog } from '../catalog.ts'
 import type { InternalClient } from '../internal-client.ts'
 
@@ -17,6 +17,17 @@ const PRIORITY_CLASSES = [
 export async function ensureNamespaces(client: InternalClient, catalog: Catalog, signal: AbortSignal): Promise<void> {
   const resource = catalog.builtin('', 'namespaces')
   for (const name of SYSTEM_NAMESPACES) await client.ensure(resource, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, signal)
+}
+
+/** What programs beside this server look for: how to check its clients' certificates, and since when tokens are tracked. */
+export async function ensureConfigMaps(client: InternalClient, catalog: Catalog, options: Readonly<{ clientCaPem: string | undefined; nowMs: number }>, signal: AbortSignal): Promise<void> {
+  const resource = catalog.builtin('', 'configmaps')
+  const configMap = (name: string, data: Record<string, string>): Draft => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'kube-system', name }, data })
+  const holds = (stored: ApiObject, wanted: Draft): boolean => equalJson(stored['data'] ?? {}, wanted['data'])
+  const { clientCaPem } = options
+  if (clientCaPem !== undefined) await client.put(resource, configMap('extension-apiserver-authentication', { 'client-ca-file': clientCaPem }), holds, signal)
+  // Tokens kept in secrets are not made here at all, so the day does not matter; upstream's cleaner asks for one.
+  await client.ensure(resource, configMap('kube-apiserver-legacy-service-account-token-tracking', { since: formatTime(options.nowMs).slice(0, 10) }), signal)
 }
 
 export async function ensureDefaults(client: InternalClient, catalog: Catalog, signal: AbortSignal): Promise<void> {
