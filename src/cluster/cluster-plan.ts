@@ -30,7 +30,7 @@ export type ClusterPlan = Readonly<{
     /** The link in the machine's own namespace, and its address. */
     uplink: string
     uplinkAddress: Address
-    /** Where the hosts' default routes lead; it forwards nothing. */
+    /** Where the hosts' default routes lead; it has no route to the world and says so. */
     gateway: Address
   }>
   /** The first one runs the control plane as well. */

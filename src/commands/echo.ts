@@ -7,7 +7,7 @@ import { openEchoServer } from '../cluster/echo/echo-server.ts'
 import { parsePort } from '../net/ip/port.ts'
 import { InputError } from '../ops/errors.ts'
 
-type Flags = Readonly<Record<'httpPort' | 'tcpPort' | 'udpPort' | 'pod' | 'host' | 'times' | 'timeout', string> & { ask?: string }>
+type Flags = Readonly<Record<'httpPort' | 'tcpPort' | 'udpPort' | 'pod' | 'host' | 'times' | 'timeout' | 'linger', string> & { ask?: string }>
 
 export const command = (): Command =>
   new Command()
@@ -16,12 +16,14 @@ export const command = (): Command =>
     .option('--udp-port <port>', 'answer datagrams here', '9000')
     .option('--pod <name>', 'name of the pod it runs in', process.env['POD_NAME'] ?? hostname())
     .option('--host <name>', 'name of the host it runs on', process.env['NODE_NAME'] ?? 'unknown')
+    .option('--linger <seconds>', 'after SIGTERM, answer for this long: Services take a moment to leave a pod that goes', '1')
     .option('--ask <url>', 'serve nothing: ask an echo server by HTTP and print its answers')
     .option('--times <count>', 'with --ask: how often, each time on a new connection', '1')
     .option('--timeout <seconds>', 'with --ask: how long to wait for each answer', '5')
     .action(async (flags: Flags) => (flags.ask === undefined ? serve(flags) : printAnswers(flags.ask, flags)))
 
 async function serve(flags: Flags): Promise<void> {
+  const lingerMs = parseCount(flags.linger, '--linger', 0) * 1000
   await using server = await openEchoServer({
     pod: flags.pod,
     host: flags.host,
@@ -31,7 +33,7 @@ async function serve(flags: Flags): Promise<void> {
   })
   process.stdout.write(`echo: pod ${flags.pod} answers HTTP on ${server.httpPort}, TCP on ${server.tcpPort}, UDP on ${server.udpPort}\n`)
   await new Promise<void>(resolve => {
-    process.once('SIGTERM', resolve)
+    process.once('SIGTERM', () => setTimeout(resolve, lingerMs))
     process.once('SIGINT', resolve)
   })
 }
@@ -45,7 +47,7 @@ async function printAnswers(url: string, flags: Flags): Promise<void> {
   }
 }
 
-function parseCount(text: string, field: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InputError(field, text, 'is not a number between 1 and 999999')
+function parseCount(text: string, field: string, least = 1): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) < least) throw new InputError(field, text, `is not a number between ${least} and 999999`)
   return Number(text)
 }

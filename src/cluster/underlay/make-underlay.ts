@@ -32,8 +32,9 @@ async function makeUplink({ underlay }: ClusterPlan, options: Cancel): Promise<v
   await using inside = openRtnl({ netns: bridgeSide.fd })
   await using machine = openRtnl()
   await bringUp(inside, 'lo', options)
-  // The underlay joins hosts, it is no router: what the hosts send to the world ends at its gateway address.
-  writeSysctls({ 'net/ipv4/ip_forward': '0' }, { netns: bridgeSide.fd })
+  // What the hosts send to the world ends here: a router without a route answers at once that there is no way, so that
+  // programs which ask a name server fail instead of waiting.
+  writeSysctls({ 'net/ipv4/ip_forward': '1' }, { netns: bridgeSide.fd })
   await inside.links.add({ name: BRIDGE, up: true, info: { kind: 'bridge', multicastSnooping: false } }, options)
   await setAddress(inside, BRIDGE, underlay.gateway, underlay.prefix.length, options)
   await machine.links.add({ name: underlay.uplink, info: { kind: 'veth', peer: { name: UPLINK_PEER, netnsFd: bridgeSide.fd } } }, options)

@@ -55,6 +55,14 @@ test('the machine and every host reach every host', async t => {
   t.regex(curl(plan.hosts[0].netns, url), new RegExp(`host=host-3 client=${formatAddress(plan.hosts[0].address)}:`))
 })
 
+test('a host that asks for the world is told at once that there is no way', async t => {
+  const plan = await openUnderlay(t, 1)
+  // 192.0.2.0/24 is for documentation (RFC 5737); the packet does not leave the underlay's namespace.
+  const started = performance.now()
+  t.throws(() => curl(plan.hosts[0].netns, 'http://192.0.2.1/'), { message: /Command failed/ })
+  t.true(performance.now() - started < 2_000)
+})
+
 test('two clusters made at the same moment get different prefixes', async t => {
   const [a, b] = await Promise.all([openUnderlay(t, 1), openUnderlay(t, 1)])
   t.not(formatPrefix(a.underlay.prefix), formatPrefix(b.underlay.prefix))
