@@ -22,6 +22,8 @@ export type AgentLabOptions = Readonly<{
   /** Wires pods, under net.d, bin and cni.sock of the agent's folder. */
   cni?: boolean
   env?: Readonly<Record<string, string>>
+  /** Files of an agent that ran before on this host; absent: a fresh folder. */
+  directory?: string
   /** Programs to run instead of Weft's agent, such as a real flanneld. Gets the flags that both share. */
   program?: readonly string[]
 }>
@@ -30,7 +32,7 @@ export type LogLine = Readonly<Record<string, unknown>> & Readonly<{ msg: string
 
 export class AgentLab implements AsyncDisposable {
   readonly host: Host
-  readonly directory = mkdtempSync(join(tmpdir(), 'weft-agent-'))
+  readonly directory: string
   readonly #options: AgentLabOptions
   #process: ChildProcess | undefined
   readonly #lines: string[] = []
@@ -38,6 +40,7 @@ export class AgentLab implements AsyncDisposable {
   private constructor(options: AgentLabOptions) {
     this.host = options.host
     this.#options = options
+    this.directory = options.directory ?? mkdtempSync(join(tmpdir(), 'weft-agent-'))
     if (options.netConf !== undefined) this.writeNetConf(options.netConf)
   }
 
