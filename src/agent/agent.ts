@@ -50,6 +50,7 @@ export async function runAgent(parts: AgentParts, { signal: outer }: { signal: A
   } catch (error) {
     if (!outer.aborted) throw error
   } finally {
+    await agent.release()
     stop.abort()
     await agent[Symbol.asyncDispose]()
   }
@@ -111,8 +112,9 @@ class Agent implements AsyncDisposable {
     ])
   }
 
-  /** Others may have the subnet at once; a store that does not answer keeps it until its time is up. */
-  async #release(): Promise<void> {
+  /** With --release-lease-on-exit: others may have the subnet at once; a store that does not answer keeps it until its time is up. */
+  async release(): Promise<void> {
+    if (!this.#parts.options.releaseOnExit) return
     try {
       await this.#manager?.release({ signal: AbortSignal.timeout(RELEASE_MS) })
     } catch (err) {
@@ -214,7 +216,6 @@ class Agent implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#parts.options.releaseOnExit) await this.#release()
     await this.#stack.disposeAsync()
   }
 }

@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander'
 import { runAgent } from '../agent/agent.ts'
+import { cleanUp } from '../agent/cleanup.ts'
 import { FLAGS, type Flag } from '../agent/flags/flag-table.ts'
 import { readFlags, type AgentSettings, type GivenFlags } from '../agent/flags/read-flags.ts'
 import { LeaseLostError } from '../agent/leases/etcd/etcd-lease-manager.ts'
@@ -67,7 +68,8 @@ async function run(given: GivenFlags): Promise<void> {
   const log = openLog({ level: settings.debug ? 'debug' : 'info' }).child({ component: 'agent' })
   await runProcess(log, async signal => {
     try {
-      await runAgent(await openAgentParts(settings, { log, clock: systemClock, env: process.env }), { signal })
+      const parts = await openAgentParts(settings, { log, clock: systemClock, env: process.env })
+      await (settings.cleanup ? cleanUp(parts, { signal }) : runAgent(parts, { signal }))
     } catch (err) {
       if (!(err instanceof LeaseLostError)) throw err
       log.fatal({ err }, 'the lease of this host is lost')

@@ -7,6 +7,11 @@ import type { RulesInput } from './iptables-plan.ts'
 import type { RuleEngine } from './rule-engine.ts'
 import { runNft } from './run-nft.ts'
 
+/** "add table" and "delete table", which a listing does not have. */
+const HEAD_LINES = 2
+
+const lineCount = (text: string): number => text.split('\n').filter(line => line.trim() !== '').length
+
 type Call = Readonly<{ signal: AbortSignal }>
 
 export class NftablesEngine implements RuleEngine {
@@ -37,8 +42,12 @@ export class NftablesEngine implements RuleEngine {
     if (this.#last?.script === script && (await this.#isAsLeft(call))) return []
     await runNft(['-f', '-'], { script, ...call })
     const listings = new Map<string, string>()
-    for (const { table } of tables) listings.set(table, (await listTable(table, call)) ?? '')
-    this.#last = { script, listings }
+    for (const table of tables) {
+      const listing = (await listTable(table.table, call)) ?? ''
+      // Someone may have written between our write and this look: what has other lines than ours is no model.
+      if (lineCount(listing) === lineCount(formatNftScript([table])) - HEAD_LINES) listings.set(table.table, listing)
+    }
+    this.#last = listings.size === tables.length ? { script, listings } : undefined
     return tables.map(({ table }) => table)
   }
 

@@ -23,14 +23,33 @@ async function openIptables(families: readonly Family[], { signal }: Readonly<{ 
   return new IptablesEngine(perFamily(family => opened[family]) satisfies PerFamily<Iptables>)
 }
 
-/** A host that switches engines must not masquerade twice. Without the other's program there is nothing to remove. */
+/** A host that switches engines must not masquerade twice. */
 async function removeOther(engine: RuleEngine, request: EngineRequest): Promise<void> {
   try {
-    if (engine.name === 'iptables') await removeNftTables(request.instance, request)
-    else await (await openIptables(FAMILIES, request)).remove(request.instance, request)
+    if (engine.name === 'iptables') await removeNftRules(request.instance, request)
+    else await removeIptablesRules(request.instance, request)
   } catch (err) {
     if (isAbort(err, request.signal)) throw err
-    const missing = err instanceof WeftError && (err.code === 'NFT_MISSING' || err.code === 'IPTABLES_MISSING')
-    if (!missing) request.log.warn({ err }, 'cannot remove the rules of the other engine')
+    request.log.warn({ err }, 'cannot remove the rules of the other engine')
+  }
+}
+
+/** Everything of that instance, of both engines and families. */
+export async function removeRules(instance: string, call: Readonly<{ signal: AbortSignal }>): Promise<void> {
+  await removeNftRules(instance, call)
+  await removeIptablesRules(instance, call)
+}
+
+const removeNftRules = (instance: string, call: Readonly<{ signal: AbortSignal }>): Promise<void> => unlessMissing('NFT_MISSING', () => removeNftTables(instance, call))
+
+const removeIptablesRules = (instance: string, call: Readonly<{ signal: AbortSignal }>): Promise<void> =>
+  unlessMissing('IPTABLES_MISSING', async () => (await openIptables(FAMILIES, call)).remove(instance, call))
+
+/** Without its program an engine has left no rules that could be removed. */
+async function unlessMissing(code: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.code !== code) throw error
   }
 }

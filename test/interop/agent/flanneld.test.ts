@@ -42,7 +42,7 @@ for (const version of VERSIONS) {
     const pods = [await cluster.addPod(h1, first), await cluster.addPod(h2, second)]
     await allMeet(pods)
     const [env, leases] = [first.subnetEnv(), Object.keys(await cluster.leases())]
-    const device = async (): Promise<string> => (await h1.exec(['sh', '-c', 'cat /sys/class/net/flannel.1/address; ip -o link show flannel.1 | cut -d: -f1'])).stdout
+    const device = async (): Promise<string> => (await h1.exec(['sh', '-c', 'ip -o link show flannel.1 | cut -d" " -f1; ip -o link show flannel.1 | grep -o "ether [0-9a-f:]*"'])).stdout
     const before = await device()
     await using pings = PingLog.start(() => pods[1]!.netns.ping(pods[0]!.address, { timeoutMs: 300 }))
     await first.stop()

@@ -14,6 +14,8 @@ const signal = new AbortController().signal
 
 export type KubeClusterOptions = Readonly<{
   hosts: number
+  /** Hosts without Node, agent or pod, for tests that add them. */
+  spareHosts?: number
   backend: Readonly<Record<string, unknown>>
   dualStack?: boolean
   flags?: readonly string[]
@@ -48,18 +50,19 @@ export class KubeCluster implements AsyncDisposable {
   static async open(options: KubeClusterOptions): Promise<KubeCluster> {
     await using held = new AsyncDisposableStack()
     const api = held.use(await ApiServerLab.open())
-    const lab = held.use(await openLab({ hosts: options.hosts }))
+    const lab = held.use(await openLab({ hosts: options.hosts + (options.spareHosts ?? 0) }))
     const client = held.use(openApiClient({ config: await loadKubeconfig({ path: api.kubeconfig }), userAgent: 'test', log: silentLog() }))
     const pods: Pod[] = []
     const bridges: TcpBridge[] = []
     for (const host of lab.hosts) {
-      if (options.pods !== false) pods.push(await host.addPod())
+      if (options.pods !== false && host.number <= options.hosts) pods.push(await host.addPod())
       bridges.push(held.use(await TcpBridge.open({ netns: host.netns, port: api.port })))
     }
     const cluster = new KubeCluster({ lab, api, client, pods, bridges, options, held: held.move() })
     try {
-      for (const host of lab.hosts) await cluster.addNode(host)
-      for (const host of lab.hosts) cluster.agents.push(cluster.startAgent(host))
+      const members = lab.hosts.slice(0, options.hosts)
+      for (const host of members) await cluster.addNode(host)
+      for (const host of members) cluster.agents.push(cluster.startAgent(host))
       await Promise.all(cluster.agents.map(agent => agent.ready()))
       return cluster
     } catch (error) {

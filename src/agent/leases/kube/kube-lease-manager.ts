@@ -19,6 +19,7 @@ import { entriesOf, familiesOf, perFamily, type PerFamily } from '../per-family.
 import { annotationsOf, changedAnnotations, leaseOfNode, NodeLeaseError, podSubnets, type AnnotationNames } from './annotations.ts'
 
 export type KubeLeaseOptions = Readonly<{
+  /** Closed with the manager. */
   client: ApiClient
   nodeName: string
   names: AnnotationNames
@@ -223,6 +224,7 @@ export class KubeLeaseManager implements LeaseManager {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The informer ends with the signal it was given; nothing else is held.
+    await this.#nodes.stopped
+    await this.#options.client[Symbol.asyncDispose]()
   }
 }
