@@ -54,6 +54,7 @@ const WRAPPED: Readonly<Record<string, RegExp>> = {
   'reflect-metadata': /^src\/ops\/certificates\//,
   jose: /^src\/apiserver\/tokens\//,
   commander: /^src\/commands\//,
+  ajv: /^src\/api\/custom-resources\//,
   'fast-json-patch': /^src\/api\/patch\//,
 }
 

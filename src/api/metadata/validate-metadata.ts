@@ -6,7 +6,7 @@ import { forbidden, immutable, invalid, required, tooLong, type FieldError } fro
 import { asPrefix, dns1123Label, labelValue, qualifiedName, type TextRule } from './names.ts'
 
 export const MAX_ANNOTATION_BYTES = 256 * 1024
-const PLAIN_FINALIZERS: ReadonlySet<string> = new Set(['orphan', 'foregroundDeletion', 'kubernetes'])
+const PLAIN_FINALIZERS: ReadonlySet<string> = new Set(['orphan', 'foregroundDeletion', 'kubernetes', 'customresourcecleanup.apiextensions.k8s.io'])
 
 export type MetadataRules = Readonly<{ namespaced: boolean; nameRule: TextRule }>
 
@@ -99,22 +99,21 @@ function validateOwnerReferences(references: readonly OwnerReference[], path: st
 }
 
 function validateFinalizers(finalizers: readonly string[], path: string): FieldError[] {
-  const errors = finalizers.flatMap(finalizer => [
-    ...qualifiedName(finalizer).map(problem => invalid(path, finalizer, problem)),
-    ...(!finalizer.includes('/') && !PLAIN_FINALIZERS.has(finalizer)
-      ? [invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')] : []),
-  ])
+  const errors = finalizers.flatMap(finalizer => qualifiedName(finalizer).map(problem => invalid(path, finalizer, problem)))
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     errors.push(invalid(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'))
   }
   return errors
 }
 
-/** Warnings (not errors) about metadata: the same owner twice. */
+/** Warnings (not errors) about metadata: the same owner twice, finalizers that other writers might use as well. */
 export function metadataWarnings(meta: ObjectMeta): readonly string[] {
   const seen = new Set<string>()
   const doubled = new Set<string>()
   for (const { uid } of meta.ownerReferences ?? []) (seen.has(uid) ? doubled : seen).add(uid)
-  return [...doubled].map(uid =>
-    `metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uid}`)
+  const plain = (meta.finalizers ?? []).filter(finalizer => !finalizer.includes('/') && !PLAIN_FINALIZERS.has(finalizer))
+  return [...plain.map(finalizer =>
+    `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`),
+  ...[...doubled].map(uid =>
+    `metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uid}`)]
 }

@@ -1,43 +1,55 @@
-// OpenAPI v3 documents, one per group version: which requests there are and which parameters and bodies they take.
-// kubectl looks here whether a PATCH takes `fieldValidation` and strategic merge patches.
+// OpenAPI v3 documents, one per group version. kubectl looks here whether a PATCH takes `fieldValidation` and strategic
+// merge patches, and `kubectl explain` reads the schemas.
 
+import { customDefinition, definitionsFor, kindDefinitionName, resourcesOf, type Describe } from './definitions.ts'
+import { operationsOf, type Operation } from './operations.ts'
 import type { JsonObject } from '../object.ts'
 import type { ResourceIndex } from '../registry/resource-index.ts'
-import { formatGroupVersion, type ApiResource } from '../registry/resource.ts'
+import { SCHEMA_RELEASE } from '../schema/types.ts'
 
-type GroupVersion = Readonly<{ group: string; version: string }>
+const REF_PREFIX = '#/components/schemas/'
 
-const WRITE_PARAMETERS = ['dryRun', 'fieldManager', 'fieldValidation'] as const
-const PATCH_TYPES = ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'] as const
+export type OpenApiOptions = Readonly<{ describe?: Describe }>
 
 /** The document of one group version. */
-export function openApiV3Document(index: ResourceIndex, { group, version }: GroupVersion): JsonObject {
+export function openApiV3Document(
+  index: ResourceIndex, groupVersion: Readonly<{ group: string; version: string }>, { describe = () => '' }: OpenApiOptions = {},
+): JsonObject {
+  const resources = resourcesOf(index, groupVersion)
   const paths: JsonObject = {}
-  for (const resource of index.resources) {
-    if (resource.group !== group || resource.version !== version) continue
-    const root = `${group === '' ? '/api' : '/apis'}/${formatGroupVersion({ group, version })}${resource.namespaced ? '/namespaces/{namespace}' : ''}/${resource.plural}`
-    paths[root] = operations(resource, { get: 'list', post: 'create' })
-    paths[`${root}/{name}`] = operations(resource, { get: 'get', put: 'update', patch: 'patch', delete: 'delete' })
+  for (const operation of resources.flatMap(operationsOf)) {
+    const item = (paths[operation.path] ??= { parameters: operation.pathParameters.map(pathParameter) }) as JsonObject
+    item[operation.method] = operationV3(operation)
   }
-  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: 'v1.36.0' }, paths, components: { schemas: {} } }
+  const schemas = definitionsFor(resources, { refPrefix: REF_PREFIX, describe })
+  for (const [name, definition] of Object.entries(schemas)) schemas[name] = wrapReferences(definition as JsonObject)
+  for (const resource of resources.filter(({ custom }) => custom)) {
+    schemas[kindDefinitionName(resource)] = customDefinition(resource, REF_PREFIX)
+  }
+  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: `v${SCHEMA_RELEASE}.0` }, paths, components: { schemas } }
 }
 
-function operations(resource: ApiResource, verbs: Readonly<Record<string, string>>): JsonObject {
-  const found: JsonObject = {}
-  for (const [method, verb] of Object.entries(verbs)) {
-    if (!(resource.verbs as readonly string[]).includes(verb)) continue
-    const writes = verb === 'create' || verb === 'update' || verb === 'patch'
-    found[method] = {
-      'x-kubernetes-action': verb === 'create' ? 'post' : verb === 'update' ? 'put' : verb,
-      'x-kubernetes-group-version-kind': { group: resource.group, version: resource.version, kind: resource.kind },
-      parameters: (writes ? [...WRITE_PARAMETERS, ...(verb === 'patch' ? ['force'] : [])] : []).map(name =>
-        ({ name, in: 'query', schema: { type: name === 'force' ? 'boolean' : 'string', uniqueItems: true } })),
-      ...(verb === 'patch' ? { requestBody: { content: patchContent(resource) } } : {}),
-      responses: { 200: { description: 'OK' } },
-    }
+function operationV3({ action, id, kind, queryParameters, consumes, description, method }: Operation): JsonObject {
+  const reference = { $ref: `${REF_PREFIX}${kindDefinitionName(kind)}` }
+  const bodySchema = method === 'delete' ? { $ref: `${REF_PREFIX}io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions` } : method === 'patch' ? { type: 'object' } : reference
+  return {
+    description, operationId: id,
+    'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': { ...kind },
+    parameters: queryParameters.map(({ name, type }) => ({ name, in: 'query', schema: { type, uniqueItems: true } })),
+    ...(consumes.length === 0 ? {} : { requestBody: { content: Object.fromEntries(consumes.map(type => [type, { schema: { ...bodySchema } }])) } }),
+    responses: { 200: { description: 'OK', content: { 'application/json': { schema: reference } } } },
   }
-  return found
 }
 
-const patchContent = (resource: ApiResource): JsonObject => Object.fromEntries(
-  PATCH_TYPES.filter(type => !resource.custom || !type.includes('strategic')).map(type => [type, { schema: { type: 'object' } }]))
+const pathParameter = (name: string): JsonObject => ({ name, in: 'path', required: true, schema: { type: 'string', uniqueItems: true } })
+
+/** In v3 a $ref may have no siblings, so that fields with a description refer through allOf. */
+function wrapReferences(definition: JsonObject): JsonObject {
+  const properties = definition['properties'] as JsonObject | undefined
+  if (properties === undefined) return definition
+  const wrapped = Object.fromEntries(Object.entries(properties).map(([name, schema]) => {
+    const { $ref, ...rest } = schema as JsonObject
+    return [name, $ref === undefined || Object.keys(rest).length === 0 ? schema as JsonObject : { allOf: [{ $ref }], ...rest }]
+  }))
+  return { ...definition, properties: wrapped }
+}
