@@ -3,6 +3,7 @@
 import type { Prefix } from '../net/ip/prefix.ts'
 import { InputError } from '../ops/errors.ts'
 import type { Controller } from './controller.ts'
+import { daemonSetController } from './daemon-sets/controller.ts'
 import { deploymentController } from './deployments/controller.ts'
 import { endpointSliceController, type EndpointSliceOptions } from './endpoint-slices/controller.ts'
 import { endpointSliceMirroringController } from './endpoint-slices/mirror-controller.ts'
@@ -43,6 +44,7 @@ export const allControllers = (options: CatalogOptions): readonly Controller[] =
   ...(options.rootCa === undefined ? [] : [rootCaController(options.rootCa)]),
   replicaSetController(),
   deploymentController(),
+  daemonSetController(),
   schedulerController(),
 ]
 

@@ -4,7 +4,7 @@ import test from 'ava'
 import { ApiServerLab } from '../../lab/apiserver.ts'
 import { ControllerManagerLab } from '../../lab/controller-manager.ts'
 import { FakeKubelet } from '../../lab/fake-kubelet.ts'
-import { adminClient, until } from './harness.ts'
+import { adminClient, create, until } from './harness.ts'
 
 const IMAGES = ['get', 'pods', '-o', 'jsonpath={.items[*].spec.containers[0].image}']
 const words = (text: string): string[] => text.split(' ').filter(word => word !== '')
@@ -80,5 +80,33 @@ test('kill -9 of the controllers in the middle of a rollout makes no pod twice',
   const last = await until(lab, IMAGES, output => words(output).every(image => image === 'three'))
   t.is(words(last).length, 20)
   t.is(kubelet.pods.cache.size, 20)
+  t.is(await manager.stop(), 0)
+})
+
+test('a daemon set runs on every node that fits, follows nodes and labels, and is updated and undone', async t => {
+  await using lab = await ApiServerLab.open()
+  await using client = await adminClient(lab)
+  await using kubelet = await FakeKubelet.start(client, ['n1', 'n2'])
+  await using manager = await ControllerManagerLab.start(lab)
+  await create(lab, {
+    apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' },
+    spec: { selector: { matchLabels: { app: 'agent' } }, template: { metadata: { labels: { app: 'agent' } }, spec: { containers: [{ name: 'c', image: 'one' }] } } },
+  })
+  t.regex(await lab.kubectl('rollout', 'status', 'daemonset/agent', '--timeout=20s'), /successfully rolled out/)
+  const places = ['get', 'pods', '-o', 'jsonpath={.items[*].spec.nodeName}']
+  t.deepEqual(words(await lab.kubectl(...places)).sort(), ['n1', 'n2'])
+  await create(lab, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n3' }, status: { conditions: [{ type: 'Ready', status: 'True' }] } })
+  await until(lab, places, output => words(output).sort().join() === 'n1,n2,n3')
+  await lab.kubectl('set', 'image', 'daemonset/agent', '*=two')
+  t.regex(await lab.kubectl('rollout', 'status', 'daemonset/agent', '--timeout=30s'), /successfully rolled out/)
+  await until(lab, IMAGES, output => words(output).join() === 'two,two,two')
+  await lab.kubectl('rollout', 'undo', 'daemonset/agent')
+  t.regex(await lab.kubectl('rollout', 'status', 'daemonset/agent', '--timeout=30s'), /successfully rolled out/)
+  await until(lab, IMAGES, output => words(output).join() === 'one,one,one')
+  await lab.kubectl('delete', 'node', 'n3')
+  await until(lab, places, output => words(output).sort().join() === 'n1,n2')
+  await lab.kubectl('delete', 'daemonset', 'agent')
+  await until(lab, ['get', 'controllerrevisions,pods', '-o', 'name'], output => output.trim() === '')
+  t.is(kubelet.pods.cache.size, 0)
   t.is(await manager.stop(), 0)
 })
