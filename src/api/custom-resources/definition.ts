@@ -32,7 +32,8 @@ export type DefinitionSpec = Readonly<{
 /** A version's resource with what is needed to serve it. */
 export type CustomResource = Readonly<{ resource: ApiResource; version: DefinitionVersion; schema: StructuralSchema }>
 
-export const specOf = (definition: ApiObject): DefinitionSpec => definition['spec'] as DefinitionSpec
+/** Only what went through validation has all of it. */
+export const specOf = (definition: ApiObject): DefinitionSpec => (definition['spec'] ?? {}) as DefinitionSpec
 
 /** The removal of the definition's objects holds the definition until it is done. */
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io'
@@ -44,7 +45,7 @@ export const isEstablished = (definition: ApiObject): boolean =>
 /** Resources of the served versions, the newest stable version first, as discovery lists them. */
 export function customResourcesOf(definition: ApiObject): readonly CustomResource[] {
   const spec = specOf(definition)
-  const storage = spec.versions.find(version => version.storage) ?? spec.versions[0]
+  const storage = (spec.versions ?? []).find(version => version.storage) ?? spec.versions?.[0]
   if (storage === undefined) return []
   return [...spec.versions].filter(version => version.served).sort((a, b) => compareVersions(a.name, b.name)).map(version => ({
     resource: resourceOf(spec, version, storage), version, schema: schemaOf(version),

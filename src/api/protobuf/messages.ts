@@ -33,6 +33,7 @@ export const MESSAGES = {
     Node{metadata:ObjectMeta spec:NodeSpec status:NodeStatus}
     Namespace{metadata:ObjectMeta spec:NamespaceSpec status:NamespaceStatus}
     Service{metadata:ObjectMeta spec:ServiceSpec status:ServiceStatus}
+    RangeAllocation{metadata:ObjectMeta range! data!:y}
     Endpoints{metadata:ObjectMeta subsets:EndpointSubset*}
     ConfigMap{metadata:ObjectMeta data:map binaryData:map:y immutable?:b}
     Secret{metadata:ObjectMeta data:map:y type stringData:map immutable?:b}

@@ -5,7 +5,7 @@ import type { ApiResource } from '../registry/resource.ts'
 import { genericStrategy, type Strategy } from '../registry/strategy.ts'
 import { definitionStrategy } from '../custom-resources/definition-strategy.ts'
 import { CLAIM_TABLE } from '../tables/core.ts'
-import { CRON_JOB_TABLE, JOB_TABLE } from '../tables/workloads.ts'
+import { CRON_JOB_TABLE } from '../tables/workloads.ts'
 import { configMapStrategy, secretStrategy } from './core/data.ts'
 import { endpointSliceStrategy, endpointsStrategy } from './core/endpoints.ts'
 import { coreEventStrategy, newEventStrategy } from './core/event.ts'
@@ -18,6 +18,7 @@ import { ingressClassStrategy, ingressStrategy } from './networking/ingress.ts'
 import { networkPolicyStrategy } from './networking/network-policy.ts'
 import { podStrategy } from './pod/strategy.ts'
 import { serviceStrategy } from './service/strategy.ts'
+import { jobStrategy } from './workloads/job.ts'
 import { daemonSetStrategy, deploymentStrategy, replicaSetStrategy, replicationControllerStrategy, statefulSetStrategy } from './workloads/apps.ts'
 
 type Refine = (base: Strategy) => Strategy
@@ -46,7 +47,7 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   'apps/replicasets': replicaSetStrategy,
   'apps/statefulsets': statefulSetStrategy,
   'batch/cronjobs': base => ({ ...base, table: CRON_JOB_TABLE }),
-  'batch/jobs': base => ({ ...base, table: JOB_TABLE }),
+  'batch/jobs': jobStrategy,
   'coordination.k8s.io/leases': leaseStrategy,
   'discovery.k8s.io/endpointslices': endpointSliceStrategy,
   'events.k8s.io/events': newEventStrategy,

@@ -22,6 +22,35 @@ export function fromStorage(resource: ApiResource, object: ApiObject): ApiObject
   return { ...object, apiVersion }
 }
 
+/** What another server stored in an older version, in the version that is stored here. */
+export function upgradeForeign({ storage }: ApiResource, object: ApiObject): ApiObject {
+  const apiVersion = formatGroupVersion(storage.kind)
+  if (object.apiVersion === apiVersion) return object
+  return storage.kind.kind === 'CustomResourceDefinition' ? { ...definitionV1(object), apiVersion } : { ...object, apiVersion }
+}
+
+/** kube-apiserver still stores definitions as v1beta1, where what all versions share stands once, beside them. */
+function definitionV1(object: ApiObject): ApiObject {
+  const { version: _version, validation, subresources, additionalPrinterColumns: columns, conversion, versions, ...spec } = (object['spec'] ?? {}) as Record<string, unknown>
+  const { webhookClientConfig, conversionReviewVersions, ...strategy } = (conversion ?? {}) as Record<string, unknown>
+  const shared = {
+    ...(validation === undefined ? {} : { schema: validation }), ...(subresources === undefined ? {} : { subresources }),
+    ...(columns === undefined ? {} : { additionalPrinterColumns: columns }),
+  }
+  return {
+    ...object,
+    spec: {
+      ...spec,
+      conversion: { ...strategy, ...(webhookClientConfig === undefined ? {} : { webhook: { clientConfig: webhookClientConfig, conversionReviewVersions } }) },
+      versions: ((versions ?? []) as readonly Record<string, unknown>[]).map(version => {
+        const whole: Record<string, unknown> = { ...shared, ...version }
+        const printed = whole['additionalPrinterColumns'] as readonly Record<string, unknown>[] | undefined
+        return printed === undefined ? whole : { ...whole, additionalPrinterColumns: printed.map(({ JSONPath, ...column }) => ({ jsonPath: JSONPath, ...column })) }
+      }),
+    },
+  }
+}
+
 type Metric = { type?: string; resource?: { name?: string; target?: { type?: string; averageUtilization?: number }; current?: { averageUtilization?: number } } }
 
 const isCpu = (metric: Metric): boolean => metric.type === 'Resource' && metric.resource?.name === 'cpu'

@@ -7,8 +7,10 @@
 import type { ApiObject } from '../../api/object.ts'
 import { formatGroupVersion, type ApiResource } from '../../api/registry/resource.ts'
 import { strategyOf } from '../../api/strategies/index.ts'
-import type { Entry } from '../../store/store.ts'
-import { fromStorage, isStoredAsServed, toStorage } from './conversion.ts'
+import { decodeProtobuf, isProtobuf } from '../../api/protobuf/decode.ts'
+import { decodeObjectOf } from '../../api/schema/decode-object.ts'
+import { StoreError, type Entry } from '../../store/store.ts'
+import { fromStorage, isStoredAsServed, toStorage, upgradeForeign } from './conversion.ts'
 
 /** An object with the store entry it came from. */
 export type StoredObject = Readonly<{ object: ApiObject; entry: Entry }>
@@ -44,12 +46,21 @@ export function encodeValue(resource: ApiResource, object: ApiObject): Buffer {
 /** Parses an entry into the resource's version; the object carries the entry's revision. */
 export function decodeValue(resource: ApiResource, { value, modRevision }: Entry): ApiObject {
   const { sameVersion, prefix } = formsOf(resource)
-  const stored = JSON.parse(value.toString()) as ApiObject
+  const ours = startsWith(value, prefix)
+  const stored = ours ? JSON.parse(value.toString()) as ApiObject : upgradeForeign(resource, parseValue(resource, value))
   const object = sameVersion ? stored : fromStorage(resource, stored)
   object.metadata.resourceVersion = String(modRevision)
   // Written by another server, perhaps an older one: what it left out is filled in.
-  if (!startsWith(value, prefix)) strategyOf(resource).applyDefaults(object)
+  if (!ours) strategyOf(resource).applyDefaults(object)
   return object
+}
+
+/** JSON as we write it, or what upstream writes: protobuf for the kinds that have it. Throws StoreError. */
+function parseValue(resource: ApiResource, value: Buffer): ApiObject {
+  if (!isProtobuf(value)) return JSON.parse(value.toString()) as ApiObject
+  const decoded = decodeProtobuf(value)
+  if (decoded !== undefined) return decodeObjectOf(decoded, resource.storage.kind).object
+  throw new StoreError('STORE_VALUE_UNKNOWN', `a ${resource.kind} was stored by another server in a form that is not known here: have that server write it as JSON (--storage-media-type=application/json)`, { resource: resource.plural })
 }
 
 /** An object as JSON in two parts, to be written one after the other. */

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { cloneJson, type ApiObject, type Draft } from '../../api/object.ts'
+import { decodeProtobuf, isProtobuf } from '../../api/protobuf/decode.ts'
 import { beginCreate } from '../../api/registry/write.ts'
 import type { ApiResource } from '../../api/registry/resource.ts'
 import { invalid } from '../../api/status/field-error.ts'
@@ -191,7 +192,7 @@ export class ServiceAllocation implements AdmissionPlugin {
     const entry = await this.#objects.store.get(this.#portsKey, { signal })
     const revision = entry?.modRevision ?? 0
     if (revision === this.#portsRevision) return
-    if (entry !== undefined) this.#allocators.ports.load((JSON.parse(entry.value.toString()) as { data: string }).data)
+    if (entry !== undefined) this.#allocators.ports.load(readRecord(entry.value))
     this.#portsRevision = revision
   }
 
@@ -211,6 +212,9 @@ export class ServiceAllocation implements AdmissionPlugin {
     return entries.map(entry => decodeValue(resource, entry))
   }
 }
+
+/** The record as written here (JSON) or by upstream (protobuf); the bitmap in base64. */
+const readRecord = (value: Buffer): string => ((isProtobuf(value) ? decodeProtobuf(value) : JSON.parse(value.toString())) as { data?: string }).data ?? ''
 
 type AddressEntry = Readonly<{ key: string; value: Buffer }>
 

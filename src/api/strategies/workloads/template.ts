@@ -33,8 +33,8 @@ export function templateDefaults(template: PodTemplateSpec | undefined): void {
   podSpecDefaults(template.spec)
 }
 
-/** The `spec.selector` and `spec.template` of Deployment, ReplicaSet, DaemonSet and StatefulSet. */
-export function validateSelectorAndTemplate(object: ApiObject): readonly FieldError[] {
+/** The `spec.selector` and `spec.template` of Deployment, ReplicaSet, DaemonSet, StatefulSet and Job. */
+export function validateSelectorAndTemplate(object: ApiObject, restartPolicies: readonly string[] = ['Always']): readonly FieldError[] {
   const { selector, template } = asWorkload(object).spec
   const errors: FieldError[] = []
   if (selector === undefined) errors.push(required('spec.selector'))
@@ -50,7 +50,7 @@ export function validateSelectorAndTemplate(object: ApiObject): readonly FieldEr
   if (errors.length === 0 && parsed !== undefined && !matchesLabels(parsed, labels)) {
     errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
   }
-  return [...errors, ...validateTemplate(template, 'spec.template')]
+  return [...errors, ...validateTemplate(template, 'spec.template', restartPolicies)]
 }
 
 export function validateTemplate(template: PodTemplateSpec, path: string, restartPolicies: readonly string[] = ['Always']): readonly FieldError[] {
@@ -60,7 +60,7 @@ export function validateTemplate(template: PodTemplateSpec, path: string, restar
     ...validateAnnotations(template.metadata?.annotations, `${path}.annotations`),
     ...validatePodSpec(spec, `${path}.spec`),
     ...(spec.restartPolicy === undefined || restartPolicies.includes(spec.restartPolicy) ? [] : [notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, restartPolicies)]),
-    ...(spec.activeDeadlineSeconds === undefined ? [] : [forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported')]),
+    ...(spec.activeDeadlineSeconds === undefined || !restartPolicies.includes('Always') ? [] : [forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported')]),
   ]
 }
 
