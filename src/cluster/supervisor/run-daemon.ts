@@ -10,6 +10,12 @@ import type { DaemonPlan } from './daemon.ts'
 /** How `weft` is run: Node.js and the path of src/main.ts. */
 export type WeftProgram = Readonly<{ node: string; main: string }>
 
+/**
+ * Many daemons share one machine here and each has little to do: a young generation of 2 MB instead of 16 and one helper
+ * thread for V8 save a third of the memory (agent 65 to 49 MB, proxy 64 to 34 MB private) and cost no time that could be measured.
+ */
+const SMALL = ['--max-semi-space-size=2', '--v8-pool-size=1']
+
 export interface RunningDaemon {
   readonly pid: number
   /** Where in the log file this process's lines begin. */
@@ -27,7 +33,7 @@ export interface RunningDaemon {
 export async function runDaemon(plan: DaemonPlan, program: WeftProgram): Promise<RunningDaemon> {
   await using log = await open(plan.logFile, 'a', 0o600)
   const { size } = await log.stat()
-  const child = spawn('nsenter', [`--net=${plan.netns}`, '--', program.node, program.main, plan.component, ...plan.args], {
+  const child = spawn('nsenter', [`--net=${plan.netns}`, '--', program.node, ...SMALL, program.main, plan.component, ...plan.args], {
     cwd: '/',
     detached: true,
     env: plan.env,
