@@ -25,7 +25,7 @@ const YOUNG_QUANTITIES: ReadonlySet<string> = new Set([
 ])
 
 /** Groups of types that several groups refer to. */
-const YOUNG_GROUPS: Readonly<Record<string, string>> = {}
+const YOUNG_GROUPS: Readonly<Record<string, string>> = { FieldSelectorRequirement: 'meta' }
 
 const packageFolder = (name: string): string => dirname(fileURLToPath(import.meta.resolve(`${name}/package.json`)))
 

@@ -1,7 +1,7 @@
 // What ownership of fields needs to know of a type: which values are owned whole and which part by part.
 
 import type { Json } from '../object.ts'
-import { isAtomicMap, isAtomicStruct, isListSet, KEY_DEFAULTS, listMapKeys, plainName } from '../schema/list-types.ts'
+import { isAtomicMap, isAtomicStruct, isGranularField, isListSet, KEY_DEFAULTS, listMapKeys, plainName } from '../schema/list-types.ts'
 import { typeOf, typeOfKind, type FieldType } from '../schema/types.ts'
 import type { GroupVersionKind } from '../registry/resource.ts'
 
@@ -28,7 +28,10 @@ export function shapeOfKind(kind: GroupVersionKind): Shape | undefined {
 
 /** The shape of a named type. Made on the way down, so that types which contain themselves are no problem. */
 export function shapeOfType(id: string): Shape {
-  if (isAtomicStruct(id)) return ATOMIC
+  return isAtomicStruct(id) ? ATOMIC : granularShape(id)
+}
+
+function granularShape(id: string): Shape {
   return {
     kind: 'granular',
     field: name => {
@@ -44,7 +47,7 @@ const ALWAYS: ReadonlySet<string> = new Set(['metadata', 'spec', 'status', 'temp
 function shapeOfField(id: string, name: string, type: FieldType): Shape {
   switch (type.kind) {
     case 'scalar': return ATOMIC
-    case 'object': return shapeOfType(type.type)
+    case 'object': return isGranularField(id, name) ? granularShape(type.type) : shapeOfType(type.type)
     case 'map': return isAtomicMap(id, name) ? ATOMIC : mapShape(type.of)
     case 'list': {
       if (isListSet(id, name)) return { kind: 'values' }

@@ -41,10 +41,15 @@ const withTemplate = (spec: MergeRules = {}): MergeRules => ({
 
 const CLAIM: MergeRules = { status: { fields: conditions } }
 
+const CONTAINER_STATUS: MergeRule = { fields: { volumeMounts: by('mountPath'), allocatedResourcesStatus: by('name') } }
+const WEBHOOKS: MergeRules = { webhooks: by('name', { matchConditions: by('name') }) }
+const POLICY: MergeRules = { spec: { fields: { matchConditions: by('name'), variables: by('name') } } }
+
 /** By "group/Kind". `metadata` is the same for all and added by `mergeRulesOf`. */
 const RULES: Readonly<Record<string, MergeRules>> = {
   '/Service': { spec: { fields: { ports: by('port') } }, status: { fields: conditions } },
-  '/Pod': { spec: { fields: POD_SPEC }, status: { fields: { conditions: by('type'), podIPs: by('ip'), hostIPs: by('ip'), resourceClaimStatuses: { key: 'name', retainKeys: true } } } },
+  '/Pod': { spec: { fields: POD_SPEC }, status: { fields: { conditions: by('type'), podIPs: by('ip'), hostIPs: by('ip'), resourceClaimStatuses: { key: 'name', retainKeys: true },
+    containerStatuses: CONTAINER_STATUS, initContainerStatuses: CONTAINER_STATUS, ephemeralContainerStatuses: CONTAINER_STATUS } } },
   '/PodTemplate': { template: TEMPLATE },
   '/Node': {
     spec: { fields: { podCIDRs: PRIMITIVE } },
@@ -62,6 +67,16 @@ const RULES: Readonly<Record<string, MergeRules>> = {
   'batch/CronJob': { spec: { fields: { jobTemplate: { fields: { metadata: METADATA, spec: { fields: { template: TEMPLATE } } } } } } },
   'policy/PodDisruptionBudget': { spec: { fields: { selector: { replace: true } } }, status: { fields: conditions } },
   'networking.k8s.io/ServiceCIDR': CLAIM,
+  '/ComponentStatus': conditions,
+  'autoscaling/HorizontalPodAutoscaler': CLAIM,
+  'apiregistration.k8s.io/APIService': CLAIM,
+  'flowcontrol.apiserver.k8s.io/FlowSchema': CLAIM,
+  'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': CLAIM,
+  'resource.k8s.io/ResourceClaim': { status: { fields: { reservedFor: by('uid') } } },
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration': WEBHOOKS,
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration': WEBHOOKS,
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': { spec: { fields: { matchConditions: by('name') } } },
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy': POLICY,
   'storage.k8s.io/CSINode': { spec: { fields: { drivers: by('name') } } },
 }
 

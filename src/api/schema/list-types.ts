@@ -29,19 +29,40 @@ export const LIST_MAP_KEYS: Readonly<Record<string, readonly string[]>> = {
   'ObjectMeta.ownerReferences': ['uid'],
   'ServiceAccount.secrets': ['name'],
   'CSINodeSpec.drivers': ['name'],
+  'ContainerStatus.allocatedResourcesStatus': ['name'],
+  'ContainerStatus.volumeMounts': ['mountPath'],
+  'ResourceStatus.resources': ['resourceID'],
+  'ResourceClaimStatus.devices': ['driver', 'device', 'pool', 'shareID'],
+  'ResourceClaimStatus.reservedFor': ['uid'],
+  'MutatingAdmissionPolicySpec.matchConditions': ['name'],
+  'MutatingWebhook.matchConditions': ['name'],
+  'MutatingWebhookConfiguration.webhooks': ['name'],
+  'ValidatingAdmissionPolicySpec.matchConditions': ['name'],
+  'ValidatingAdmissionPolicySpec.variables': ['name'],
+  'ValidatingWebhook.matchConditions': ['name'],
+  'ValidatingWebhookConfiguration.webhooks': ['name'],
+  'JSONSchemaProps.x-kubernetes-validations': ['rule'],
 }
 
-/** Every list of conditions is told apart by type. */
+/** Lists of conditions are told apart by type, but for those of Jobs. */
 const CONDITIONS_KEYS = ['type'] as const
+const ATOMIC_CONDITIONS = 'batch/v1.JobStatus'
 
-export const LIST_SETS: ReadonlySet<string> = new Set(['ObjectMeta.finalizers', 'NodeSpec.podCIDRs', 'Endpoint.addresses'])
+export const LIST_SETS: ReadonlySet<string> = new Set([
+  'ObjectMeta.finalizers', 'NodeSpec.podCIDRs', 'Endpoint.addresses', 'UncountedTerminatedPods.failed', 'UncountedTerminatedPods.succeeded',
+  'PodFailurePolicyOnExitCodesRequirement.values', 'ContainerRestartRuleOnExitCodes.values', 'NodeAllocatableResourceClaimStatus.containers',
+  'ValidatingAdmissionPolicyBindingSpec.validationActions', 'CSIDriverSpec.volumeLifecycleModes', 'NonResourcePolicyRule.nonResourceURLs',
+  'NonResourcePolicyRule.verbs', 'ResourcePolicyRule.apiGroups', 'ResourcePolicyRule.namespaces', 'ResourcePolicyRule.resources', 'ResourcePolicyRule.verbs',
+])
 
-export const ATOMIC_MAPS: ReadonlySet<string> = new Set(['ServiceSpec.selector', 'PodSpec.nodeSelector', 'ReplicationControllerSpec.selector'])
+export const ATOMIC_MAPS: ReadonlySet<string> = new Set(['ServiceSpec.selector', 'PodSpec.nodeSelector', 'ReplicationControllerSpec.selector', 'Scheduling.nodeSelector'])
 
+/** By name, or by id where types of several groups share one. */
 export const ATOMIC_STRUCTS: ReadonlySet<string> = new Set([
   'LabelSelector', 'ObjectReference', 'LocalObjectReference', 'ConfigMapKeySelector', 'SecretKeySelector', 'ObjectFieldSelector', 'ResourceFieldSelector',
-  'NodeSelector', 'NodeSelectorTerm', 'ServiceBackendPort', 'RoleRef', 'Subject', 'TypedLocalObjectReference', 'OwnerReference', 'FileKeySelector',
-  'ScopeSelector', 'ScopedResourceSelectorRequirement', 'TopologySelectorTerm', 'SecretReference',
+  'NodeSelector', 'NodeSelectorTerm', 'ServiceBackendPort', 'RoleRef', 'rbac/v1.Subject', 'TypedLocalObjectReference', 'OwnerReference', 'FileKeySelector',
+  'ScopeSelector', 'TopologySelectorTerm', 'SecretReference', 'EndpointAddress', 'EndpointPort', 'autoscaling/v1.CrossVersionObjectReference',
+  'MatchResources', 'NamedRuleWithOperations', 'ParamKind', 'ParamRef', 'Variable',
 ])
 
 /** Values that a list item's key has when the item leaves it out. */
@@ -51,10 +72,13 @@ export const KEY_DEFAULTS: Readonly<Record<string, string>> = { 'ServicePort.pro
 export const plainName = (id: string): string => id.slice(id.lastIndexOf('.') + 1)
 
 export const listMapKeys = (id: string, field: string): readonly string[] | undefined =>
-  LIST_MAP_KEYS[`${plainName(id)}.${field}`] ?? (field === 'conditions' && id !== 'core/v1.ComponentStatus' ? CONDITIONS_KEYS : undefined)
+  LIST_MAP_KEYS[`${plainName(id)}.${field}`] ?? (field === 'conditions' && id !== ATOMIC_CONDITIONS ? CONDITIONS_KEYS : undefined)
 
 export const isListSet = (id: string, field: string): boolean => LIST_SETS.has(`${plainName(id)}.${field}`)
 
 export const isAtomicMap = (id: string, field: string): boolean => ATOMIC_MAPS.has(`${plainName(id)}.${field}`)
 
-export const isAtomicStruct = (id: string): boolean => ATOMIC_STRUCTS.has(plainName(id))
+export const isAtomicStruct = (id: string): boolean => ATOMIC_STRUCTS.has(plainName(id)) || ATOMIC_STRUCTS.has(id)
+
+/** A reference that is granular although its type is atomic elsewhere. */
+export const isGranularField = (id: string, field: string): boolean => id === 'core/v1.PersistentVolumeSpec' && field === 'claimRef'
