@@ -136,12 +136,12 @@ export class Dispatcher {
   async #withTimeLimit(exchange: Exchange, verb: RequestVerb, resource: ApiResource): Promise<void> {
     const { serving, catalog, subresources, virtual } = this.#options
     const request = exchange.info as ResourceRequest
-    const run = route({ serving, exchange, request, resource, strategy: catalog.strategy(resource), verb, subresources, virtual })
-    if (verb === 'watch') return run
+    const run = (): Promise<void> => route({ serving, exchange, request, resource, strategy: catalog.strategy(resource), verb, subresources, virtual })
     const limitMs = requestTimeoutMs(exchange.query)
+    if (verb === 'watch') return run()
     const timer = setTimeout(() => exchange.abort(timeout(`request did not complete within the allotted ${limitMs / 1000}s`)), limitMs)
     try {
-      await run
+      await run()
     } finally {
       clearTimeout(timer)
     }

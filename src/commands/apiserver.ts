@@ -85,6 +85,10 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
   if (!modes.includes('RBAC') || modes.some(mode => mode !== 'RBAC' && mode !== 'Node')) {
     throw new InputError('--authorization-mode', flags.authorizationMode, 'must be RBAC (Node may be named beside it)')
   }
+  // A mistake in the handling of one request must not take the other clients' server away.
+  const onStray = (err: unknown): void => log.error({ err }, 'a failure went unnoticed')
+  process.on('unhandledRejection', onStray)
+  using _stray = { [Symbol.dispose]: () => process.off('unhandledRejection', onStray) }
   await using store = await openStore(flags, signal)
   await using server = await ApiServer.open({
     store, sharedStore: flags.etcdServers !== undefined, keyRoot: flags.etcdPrefix, bindAddress: flags.bindAddress, securePort, advertiseAddress,
