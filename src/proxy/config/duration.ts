@@ -12,7 +12,8 @@ export function parseDuration(value: unknown, field: string): number {
   if (typeof value !== 'string' || !WHOLE.test(value)) throw new InputError(field, value, 'is not a duration such as 30s, 1h30m or 500ms')
   let ms = 0
   for (const [, number, unit] of value.matchAll(PART)) ms += Number(number) * UNIT_MS[unit!]!
-  return value.startsWith('-') ? -ms : ms
+  const rounded = Math.round(ms * 1e6) / 1e6
+  return value.startsWith('-') ? -rounded : rounded
 }
 
 /** "1h30m0s": the form that Go prints. */

@@ -56,6 +56,8 @@ export class FamilyProxier {
   #flowsToCheck = new Map<string, ServiceEntry>()
   #needsFull = true
   #started = false
+  #syncing = false
+  #settled: (() => void)[] = []
 
   constructor(options: FamilyProxierOptions) {
     this.#options = options
@@ -68,6 +70,15 @@ export class FamilyProxier {
   /** Resolves after the first successful sync. */
   get synced(): Promise<void> {
     return this.#firstSync.promise
+  }
+
+  /** Resolves when everything told so far is in force and followed up. */
+  async settled(): Promise<void> {
+    if (!this.#isIdle) await new Promise<void>(resolve => this.#settled.push(resolve))
+  }
+
+  get #isIdle(): boolean {
+    return !this.#syncing && !this.#bell.isRung && !this.#tracker.hasChanges && this.#unsynced.length === 0 && !this.#needsFull
   }
 
   get table(): ServiceTable {
@@ -117,7 +128,15 @@ export class FamilyProxier {
     this.#ring('start')
     await runSyncs({
       bell: this.#bell,
-      sync: reasons => this.#sync(reasons, { signal }),
+      sync: async reasons => {
+        this.#syncing = true
+        try {
+          await this.#sync(reasons, { signal })
+        } finally {
+          this.#syncing = false
+        }
+        if (this.#isIdle) for (const resolve of this.#settled.splice(0)) resolve()
+      },
       onFailure: (err, failures) => this.#log.error({ err, failures }, 'sync failed'),
       minIntervalMs: minSyncMs,
       idleMs: IDLE_MS,

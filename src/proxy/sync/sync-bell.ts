@@ -32,6 +32,11 @@ export class SyncBell {
     this.#wake?.()
   }
 
+  /** True when somebody rang since the last `take`. */
+  get isRung(): boolean {
+    return this.#reasons.size > 0
+  }
+
   take(): readonly string[] {
     const reasons = [...this.#reasons]
     this.#reasons = new Set()
