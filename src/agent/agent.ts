@@ -9,6 +9,7 @@ import { HttpEndpoints } from '../ops/http-endpoints.ts'
 import type { Logger } from '../ops/log.ts'
 import { openMetrics } from '../ops/metrics.ts'
 import { podMtu } from './backends/index.ts'
+import { openCarrier } from './backends/open-carrier.ts'
 import { networksOf, type NetworkConfig } from './config/network-config.ts'
 import type { SubnetEnv } from './config/subnet-env.ts'
 import { KernelDataplane } from './dataplane/kernel.ts'
@@ -94,8 +95,10 @@ class Agent implements AsyncDisposable {
         this.#waiting = reason
       },
     }, { signal })
+    const carrier = openCarrier(config.backend, { networks: networksOf(config), subnets: host.own.subnets, log, onChange: () => this.#network?.doorbell.ring('carrier changed') })
+    if (carrier !== undefined) this.#stack.use(carrier)
     const network = new NetworkLoop({
-      config, options: options.dataplane, host, kernel, metrics: this.#metrics, log, clock, random: Math.random,
+      config, options: options.dataplane, host, kernel, carrier, metrics: this.#metrics, log, clock, random: Math.random,
       publish: attributes => manager.publish(attributes),
       onPass: () => this.#afterPass(),
     })
@@ -205,7 +208,7 @@ class Agent implements AsyncDisposable {
   #announceable(config: NetworkConfig): SubnetEnv | undefined {
     const state = this.#network!.state
     const devicesFailed = state.failed.some(({ step }) => step.peer === undefined)
-    if (!state.complete || devicesFailed || (this.#rulesWanted && this.#rules?.state.verifiedMs === undefined)) return undefined
+    if (!state.complete || devicesFailed || state.carrierTrouble !== undefined || (this.#rulesWanted && this.#rules?.state.verifiedMs === undefined)) return undefined
     const { options } = this.#parts
     return {
       networks: networksOf(config),

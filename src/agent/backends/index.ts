@@ -9,11 +9,17 @@ import { mapFamilies, type PerFamily } from '../leases/per-family.ts'
 import type { Underlay } from '../underlay/underlay.ts'
 import { EMPTY_PLAN, type BackendPlan } from './backend.ts'
 import { planHostGw } from './host-gw/plan.ts'
+import { IPIP_LINK, ipipMtu, planIpip } from './ipip/plan.ts'
+import { planUdp, udpMtu } from './udp/plan.ts'
 import { planVxlan, vxlanMtu, vxlanOverheadBytes } from './vxlan/plan.ts'
 import { vtepData } from './vxlan/vtep.ts'
 
 /** What this host's devices must show because peers were told so. */
-export type Identity = Readonly<{ macs: PerFamily<Mac> }>
+export type Identity = Readonly<{
+  macs: PerFamily<Mac>
+  /** What an extension's first command said. */
+  extensionData?: string
+}>
 
 export type HostPlanInput = Readonly<{
   networks: PerFamily<Prefix>
@@ -21,6 +27,8 @@ export type HostPlanInput = Readonly<{
   peers: readonly Lease[]
   underlay: Underlay
   identity: Identity
+  /** The link that the backend's carrier holds. */
+  carrierLink: string | undefined
 }>
 
 /** Pure: the kernel state that carries pod packets to all `peers`. */
@@ -28,13 +36,17 @@ export function planBackend(config: BackendConfig, input: HostPlanInput): Backen
   switch (config.kind) {
     case 'vxlan': return planVxlan({ ...input, config, identity: input.identity.macs })
     case 'host-gw': return planHostGw({ ...input, config, identity: undefined })
+    case 'udp': return planUdp({ ...input, config, identity: input.carrierLink })
+    case 'ipip': return planIpip({ ...input, config, identity: undefined })
+    case 'extension':
     case 'alloc': return EMPTY_PLAN
-    default: throw new Error(`the backend ${config.kind} has no planner`)
+    default: return config satisfies never
   }
 }
 
 /** BackendData to publish, by family. */
 export function publishedData(config: BackendConfig, identity: Identity): PerFamily<unknown> {
+  if (config.kind === 'extension') return identity.extensionData === undefined ? {} : { 4: identity.extensionData }
   return config.kind === 'vxlan' ? mapFamilies(identity.macs, mac => vtepData(config.vni, mac)) : {}
 }
 
@@ -43,6 +55,7 @@ export const publishedType = (config: BackendConfig): string => (config.kind ===
 
 /** Links that are this configuration's, whether desired now or left from before a family was turned off. */
 export function ownLinkNames(config: BackendConfig): readonly string[] {
+  if (config.kind === 'ipip') return [IPIP_LINK]
   return config.kind === 'vxlan' ? [vxlanLinkName(4, config.vni), vxlanLinkName(6, config.vni)] : []
 }
 
@@ -51,6 +64,8 @@ export function podMtu(config: BackendConfig, underlay: Pick<Underlay, 'mtu'>, o
   switch (config.kind) {
     case 'vxlan':
       return options.compat ? (config.mtu ?? underlay.mtu) - vxlanOverheadBytes(4) : Math.min(...options.families.map(family => vxlanMtu(config, underlay, family)))
+    case 'udp': return udpMtu(underlay.mtu)
+    case 'ipip': return ipipMtu(underlay.mtu)
     default: return underlay.mtu
   }
 }

@@ -20,17 +20,6 @@ export type VxlanConfig = Readonly<{
 export type HostGwConfig = Readonly<{ kind: 'host-gw' }>
 export type UdpConfig = Readonly<{ kind: 'udp'; port: number }>
 export type IpipConfig = Readonly<{ kind: 'ipip'; directRouting: boolean }>
-export const WIREGUARD_MODES = ['separate', 'auto', 'ipv4', 'ipv6'] as const
-export type WireguardConfig = Readonly<{
-  kind: 'wireguard'
-  listenPort: number
-  listenPortV6: number
-  mtu: number | undefined
-  /** Pre-shared key as 32 bytes of base64; undefined for none. */
-  psk: string | undefined
-  keepaliveSeconds: number
-  mode: (typeof WIREGUARD_MODES)[number]
-}>
 export type ExtensionConfig = Readonly<{
   kind: 'extension'
   /** Argument vectors; an empty one runs nothing. Never handed to a shell. */
@@ -41,7 +30,7 @@ export type ExtensionConfig = Readonly<{
 }>
 export type AllocConfig = Readonly<{ kind: 'alloc' }>
 
-export type BackendConfig = VxlanConfig | HostGwConfig | UdpConfig | IpipConfig | WireguardConfig | ExtensionConfig | AllocConfig
+export type BackendConfig = VxlanConfig | HostGwConfig | UdpConfig | IpipConfig | ExtensionConfig | AllocConfig
 export type BackendKind = BackendConfig['kind']
 
 const IPV4_ONLY: ReadonlySet<BackendKind> = new Set(['udp', 'ipip', 'alloc'])
@@ -50,7 +39,7 @@ const IPV4_ONLY: ReadonlySet<BackendKind> = new Set(['udp', 'ipip', 'alloc'])
 export function parseBackendConfig(object: GoObject | undefined, options: Readonly<{ families: readonly Family[] }>): BackendConfig {
   const backend = object === undefined ? ({ kind: 'udp', port: 8285 } as const) : parseKind(object)
   if (options.families.includes(6) && IPV4_ONLY.has(backend.kind)) {
-    throw new InputError('Backend.Type', backend.kind, 'carries IPv4 only; turn EnableIPv6 off or use vxlan, host-gw or wireguard')
+    throw new InputError('Backend.Type', backend.kind, 'carries IPv4 only; turn EnableIPv6 off or use vxlan or host-gw')
   }
   if (backend.kind === 'vxlan') checkVxlan(backend, options.families)
   return backend
@@ -63,14 +52,14 @@ function parseKind(object: GoObject): BackendConfig {
     case 'host-gw': return { kind: 'host-gw' }
     case 'udp': return { kind: 'udp', port: object.integer('Port', PORT) || 8285 }
     case 'ipip': return { kind: 'ipip', directRouting: object.boolean('DirectRouting', false) }
-    case 'wireguard': return parseWireguard(object)
     case 'extension': return parseExtension(object)
     case 'alloc': return { kind: 'alloc' }
+    case 'wireguard':
     case 'ipsec':
     case 'tencent-vpc':
-      throw new InputError('Backend.Type', type, 'is a backend of flannel that Weft does not have; use wireguard for encryption, vxlan otherwise')
+      throw new InputError('Backend.Type', type, 'is a backend of flannel that Weft does not have yet; use vxlan, host-gw, ipip or udp')
     default:
-      throw new InputError('Backend.Type', type ?? null, 'is not a backend; use vxlan, host-gw, udp, ipip, wireguard, extension or alloc')
+      throw new InputError('Backend.Type', type ?? null, 'is not a backend; use vxlan, host-gw, udp, ipip, extension or alloc')
   }
 }
 
@@ -110,25 +99,6 @@ function checkVxlan(backend: VxlanConfig, families: readonly Family[]): void {
   if (tooLong !== undefined) throw new InputError('Backend.VNI', backend.vni, `makes the device name ${tooLong}, longer than ${LINK_NAME_BYTES} bytes`)
   if (families.includes(6) && backend.mtu !== undefined && backend.mtu < 1350) {
     throw new InputError('Backend.MTU', backend.mtu, 'leaves pods less than the 1280 bytes that IPv6 needs; use 1350 or more')
-  }
-}
-
-function parseWireguard(object: GoObject): WireguardConfig {
-  const psk = object.string('PSK') || undefined
-  if (psk !== undefined && Buffer.from(psk, 'base64').length !== 32) {
-    throw new InputError(object.field('PSK'), '[redacted]', 'is not 32 bytes in base64; "wg genpsk" makes one')
-  }
-  const mode = object.string('Mode') || 'separate'
-  const known = WIREGUARD_MODES.find(name => name === mode)
-  if (known === undefined) throw new InputError(object.field('Mode'), mode, `is not one of ${WIREGUARD_MODES.join(', ')}`)
-  return {
-    kind: 'wireguard',
-    listenPort: object.integer('ListenPort', PORT) || 51_820,
-    listenPortV6: object.integer('ListenPortV6', PORT) || 51_821,
-    mtu: mtuOf(object),
-    psk,
-    keepaliveSeconds: object.integer('PersistentKeepaliveInterval', PORT) ?? 0,
-    mode: known,
   }
 }
 

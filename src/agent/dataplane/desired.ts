@@ -17,7 +17,6 @@ export type LinkShape =
       gbp: boolean
     }>
   | Readonly<{ kind: 'ipip'; local: Address }>
-  | Readonly<{ kind: 'wireguard' }>
   /** A device that another part of the agent makes and holds open; only addresses, MTU and state are ours here. */
   | Readonly<{ kind: 'tun' }>
 

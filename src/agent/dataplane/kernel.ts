@@ -135,8 +135,6 @@ export class KernelDataplane {
         return { kind: 'vxlan', vni: shape.vni, parentIndex: this.#index(shape.parent), local: shape.local, udpPort: shape.port, learning: shape.learning, gbp: shape.gbp }
       case 'ipip':
         return { kind: 'ipip', local: shape.local, ttl: 0, pathMtuDiscovery: false }
-      case 'wireguard':
-        return { kind: 'wireguard' }
       case 'tun':
         throw new WeftError('LINK_KIND_MISSING', 'a TUN device is made by the program that holds it open', { kind: 'tun' })
       default:

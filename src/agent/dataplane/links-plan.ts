@@ -21,6 +21,8 @@ function planLink(link: DesiredLink, byName: ReadonlyMap<string, ObservedLink>):
   const key = linkKey(link.name)
   // A TUN device lives as long as its file descriptor: whoever holds that makes it.
   if (present === undefined) return link.shape.kind === 'tun' ? [] : [{ action: { op: 'create-link', link }, reason: 'missing', key, peer: undefined }]
+  // A link of that name and another kind is somebody else's: the attempt to make ours says so.
+  if (link.shape.kind === 'ipip' && present.kind !== 'ipip') return [{ action: { op: 'create-link', link }, reason: 'differs', key, peer: undefined }]
   if (!sameShape(link, present, byName)) {
     return [removal(present, 'differs'), { action: { op: 'create-link', link }, reason: 'differs', key, peer: undefined }]
   }
@@ -61,7 +63,6 @@ function sameShape(link: DesiredLink, present: ObservedLink, byName: ReadonlyMap
       const { ipip } = present
       return ipip !== undefined && ipip.remote === undefined && ipip.local !== undefined && sameAddress(ipip.local, shape.local)
     }
-    case 'wireguard':
     case 'tun':
       return present.kind === shape.kind
     default:

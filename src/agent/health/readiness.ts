@@ -27,6 +27,7 @@ export function notReadyBecause(input: ReadinessInput): readonly string[] {
   if (!network.complete) reasons.push('the leases of other hosts are not known yet')
   if (network.storedOwn === undefined) reasons.push('the store has no lease of this host')
   if (network.interfaceTrouble !== undefined) reasons.push(network.interfaceTrouble)
+  if (network.carrierTrouble !== undefined) reasons.push(network.carrierTrouble)
   for (const { step, error } of network.failed.slice(0, 5)) reasons.push(`${step.key}: ${error.message}`)
   if (network.failed.length > 5) reasons.push(`and ${network.failed.length - 5} more steps failed`)
   for (const { kind, message } of network.conflicts) if (kind === 'duplicate-public-ip' || kind === 'self-overlap') reasons.push(message)

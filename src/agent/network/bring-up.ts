@@ -9,7 +9,8 @@ import { isRetryable, WeftError } from '../../ops/errors.ts'
 import type { Logger } from '../../ops/log.ts'
 import { ownLinkNames, podMtu, publishedData, publishedType, type Identity } from '../backends/index.ts'
 import { chooseVtepMac, parseVtepMac } from '../backends/vxlan/vtep.ts'
-import { vxlanLinkName } from '../config/backend-config.ts'
+import { runCommand } from '../backends/extension/run-command.ts'
+import { vxlanLinkName, type BackendConfig } from '../config/backend-config.ts'
 import { networksOf, type NetworkConfig } from '../config/network-config.ts'
 import type { KernelDataplane } from '../dataplane/kernel.ts'
 import type { ObservedState } from '../dataplane/observed.ts'
@@ -47,7 +48,7 @@ export async function bringUp(parts: BringUpParts, { signal }: { signal: AbortSi
   const publicIps = { ...parts.underlay.publicIps, ...hints.publicIps }
   const { underlay, observed } = await findUnderlay(parts, { hints, publicIps, signal })
   refuseOverlap(parts, { observed, underlay })
-  const identity = { macs: vtepMacs(parts, { hints, observed }) }
+  const identity = { macs: vtepMacs(parts, { hints, observed }), ...(await extensionData(config.backend, signal)) }
   const attributes = attributesFor({ config, mtuCompat: parts.dataplane.mtuCompat }, { underlay, identity })
   const own = await manager.acquire(attributes, {
     onWait: reason => {
@@ -111,6 +112,12 @@ function vtepMacs(parts: BringUpParts, { hints, observed }: Readonly<{ hints: Ho
     published: publishedMac(hints.former?.backendData[family]),
     random: parts.randomBytes(6),
   }))
+}
+
+/** The first command's output is what an extension publishes; its failure is the operator's to repair. */
+async function extensionData(backend: BackendConfig, signal: AbortSignal): Promise<Pick<Identity, 'extensionData'>> {
+  if (backend.kind !== 'extension' || backend.preStartup.length === 0) return {}
+  return { extensionData: await runCommand({ command: backend.preStartup, variables: {}, input: '', signal }) }
 }
 
 /** Unreadable remains of a former run count as none. */

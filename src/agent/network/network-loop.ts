@@ -5,8 +5,10 @@ import type { Prefix } from '../../net/ip/prefix.ts'
 import { backoffMs, type Backoff } from '../../ops/backoff.ts'
 import type { Clock } from '../../ops/clock.ts'
 import type { Logger } from '../../ops/log.ts'
+import { isAbort } from '../../ops/errors.ts'
 import { Doorbell, reconcileLoop } from '../../ops/wake.ts'
 import type { BackendPlan } from '../backends/backend.ts'
+import type { Carrier } from '../backends/carrier.ts'
 import { ownLinkNames, planBackend } from '../backends/index.ts'
 import { networksOf, type NetworkConfig } from '../config/network-config.ts'
 import { applySteps, type FailedStep } from '../dataplane/apply.ts'
@@ -35,6 +37,8 @@ export type NetworkLoopParts = Readonly<{
   options: DataplaneOptions
   host: HostNetwork
   kernel: KernelDataplane
+  /** Undefined for backends that are kernel state alone. */
+  carrier: Carrier | undefined
   metrics: AgentMetrics
   log: Logger
   clock: Clock
@@ -60,6 +64,8 @@ export type NetworkState = Readonly<{
   conflicts: readonly Conflict[]
   overlaps: readonly Overlap[]
   failed: readonly FailedStep[]
+  /** Why the backend's carrier does not carry. */
+  carrierTrouble: string | undefined
   lastPassMs: number
 }>
 
@@ -72,7 +78,6 @@ const REPAIRS_TOLD = 10
 export class NetworkLoop {
   readonly doorbell = new Doorbell()
   readonly #parts: NetworkLoopParts
-  readonly #linkNames: readonly string[]
   readonly #territory: readonly Prefix[]
   #state: NetworkState
   #snapshot: LeaseSnapshot | undefined
@@ -83,13 +88,17 @@ export class NetworkLoop {
 
   constructor(parts: NetworkLoopParts) {
     this.#parts = parts
-    this.#linkNames = ownLinkNames(parts.config.backend)
     this.#territory = entriesOf(networksOf(parts.config)).map(([, network]) => network)
     this.#published = parts.host.own.attributes
     this.#state = {
       underlay: parts.host.underlay, own: parts.host.own, storedOwn: parts.host.own, complete: false, interfaceTrouble: undefined,
-      plan: undefined, peers: [], conflicts: [], overlaps: [], failed: [], lastPassMs: -Infinity,
+      plan: undefined, peers: [], conflicts: [], overlaps: [], failed: [], carrierTrouble: undefined, lastPassMs: -Infinity,
     }
+  }
+
+  get #linkNames(): readonly string[] {
+    const carried = this.#parts.carrier?.linkName
+    return [...ownLinkNames(this.#parts.config.backend), ...(carried === undefined ? [] : [carried])]
   }
 
   get state(): NetworkState {
@@ -122,15 +131,17 @@ export class NetworkLoop {
   async #pass(reasons: readonly string[], signal: AbortSignal): Promise<void> {
     const { kernel, clock, metrics, log } = this.#parts
     const startMs = clock.monotonicMs()
-    const observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
+    let observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
     this.#adoptOwnLease()
     if (this.#followUnderlay(observed)) {
-      const desired = this.#desire(observed)
+      this.#settle(observed)
+      if (await this.#carry(signal)) observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
+      const desired = this.#desire()
       const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
       const failed = await applySteps(kernel, steps, { signal })
       this.#report(steps, failed, desired)
       this.#state = { ...this.#state, failed, complete: this.#snapshot !== undefined }
-      this.#retryLater(failed, signal)
+      this.#retryLater(failed.length + (this.#state.carrierTrouble === undefined ? 0 : 1), signal)
       const took = clock.monotonicMs() - startMs
       metrics.passSeconds.observe(took / 1000)
       log.debug({ reasons, steps: steps.length, durationMs: Math.round(took) }, 'pass')
@@ -175,14 +186,36 @@ export class NetworkLoop {
     return true
   }
 
-  #desire(observed: ObservedState): DesiredState {
-    const { config, host, options } = this.#parts
+  #settle(observed: ObservedState): void {
     const { own, underlay } = this.#state
-    const networks = networksOf(config)
+    const networks = networksOf(this.#parts.config)
     const { peers, conflicts } = settleLeases({ leases: this.#snapshot?.leases ?? [], own: { ...own, attributes: this.#published }, networks })
     const overlaps = findOverlaps({ networks, subnets: own.subnets, underlay, peers, inventory: strangersOf(observed, this.#linkNames) })
-    const plan = planBackend(config.backend, { networks, subnets: own.subnets, peers, underlay, identity: host.identity })
-    this.#state = { ...this.#state, plan, peers, conflicts, overlaps }
+    this.#state = { ...this.#state, peers, conflicts, overlaps }
+  }
+
+  /** Answers whether the carrier made a link that was not there when the kernel was looked at. */
+  async #carry(signal: AbortSignal): Promise<boolean> {
+    const { carrier, log } = this.#parts
+    if (carrier === undefined || this.#snapshot === undefined) return false
+    const before = carrier.linkName
+    try {
+      await carrier.ensure(this.#state.underlay, this.#state.peers, { signal })
+      this.#state = { ...this.#state, carrierTrouble: undefined }
+    } catch (err) {
+      if (isAbort(err, signal)) throw err
+      const trouble = (err as Error).message
+      if (this.#state.carrierTrouble !== trouble) log.error({ err }, 'the backend cannot carry packets')
+      this.#state = { ...this.#state, carrierTrouble: trouble }
+    }
+    return carrier.linkName !== before
+  }
+
+  #desire(): DesiredState {
+    const { config, host, options, carrier } = this.#parts
+    const { own, underlay, peers } = this.#state
+    const plan = planBackend(config.backend, { networks: networksOf(config), subnets: own.subnets, peers, underlay, identity: host.identity, carrierLink: carrier?.linkName })
+    this.#state = { ...this.#state, plan }
     this.#tellProblems()
     return {
       ...plan,
@@ -228,9 +261,9 @@ export class NetworkLoop {
   }
 
   /** Others are served meanwhile; the failed steps get a pass of their own, later and later. */
-  #retryLater(failed: readonly FailedStep[], signal: AbortSignal): void {
-    this.#failuresInRow = failed.length === 0 ? 0 : this.#failuresInRow + 1
-    if (failed.length === 0) return
+  #retryLater(failed: number, signal: AbortSignal): void {
+    this.#failuresInRow = failed === 0 ? 0 : this.#failuresInRow + 1
+    if (failed === 0) return
     const { clock, random } = this.#parts
     clock.sleep(backoffMs(RETRY, this.#failuresInRow, random()), { signal }).then(() => this.doorbell.ring('failed steps'), () => {})
   }

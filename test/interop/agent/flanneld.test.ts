@@ -11,7 +11,7 @@ import { allMeet, EtcdCluster } from '../../kernel/agent/etcd-cluster.ts'
 import { findPeer, missingPeer } from '../../peers/cache.ts'
 
 const VERSIONS = ['flanneld-0.28.4', 'flanneld-0.20.2'] as const
-const BACKENDS = [{ Type: 'vxlan' }, { Type: 'vxlan', DirectRouting: true }, { Type: 'vxlan', VNI: 42, Port: 4789, GBP: true, Learning: true }, { Type: 'host-gw' }] as const
+const BACKENDS = [{ Type: 'vxlan' }, { Type: 'vxlan', DirectRouting: true }, { Type: 'vxlan', VNI: 42, Port: 4789, GBP: true, Learning: true }, { Type: 'host-gw' }, { Type: 'udp' }] as const
 
 /** Starts a flanneld and waits until it has written subnet.env. */
 async function flanneld(cluster: EtcdCluster, host: Host, version: string): Promise<AgentLab> {
