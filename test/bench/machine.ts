@@ -1,6 +1,7 @@
 // The machine's description, without which no figure means anything.
 
 import { execFileSync } from 'node:child_process'
+import { systemPath } from '../lab/processes.ts'
 import { arch, cpus, release, totalmem } from 'node:os'
 
 export type Machine = Readonly<{ cpu: string; cores: number; memoryGiB: number; kernel: string; node: string; iptables: string; nft: string }>
@@ -19,7 +20,7 @@ export function describeMachine(): Machine {
 
 function firstLine(program: string, args: readonly string[]): string {
   try {
-    return execFileSync(program, [...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0]!.trim()
+    return execFileSync(program, [...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, PATH: systemPath(process.env['PATH']) } }).split('\n')[0]!.trim()
   } catch {
     return 'not found'
   }

@@ -8,9 +8,14 @@ import { eventually } from './eventually.ts'
 
 export type Finished = Readonly<{ stdout: string; stderr: string; code: number | null; signal: NodeJS.Signals | null }>
 
+/** npm puts the packages' own programs in front, and one of them is called nft as well. */
+export const systemPath = (path = ''): string => path.split(':').filter(folder => !folder.endsWith('node_modules/.bin')).join(':')
+
 /** Starts a program inside a namespace; nsenter becomes the program, so the pid is the program's own. */
-export const spawnInNetns = (netns: string, command: readonly string[], options: SpawnOptions = {}): ChildProcess =>
-  spawn('nsenter', [`--net=${netns}`, '--', ...command], options)
+export const spawnInNetns = (netns: string, command: readonly string[], options: SpawnOptions = {}): ChildProcess => {
+  const env = options.env ?? process.env
+  return spawn('nsenter', [`--net=${netns}`, '--', ...command], { ...options, env: { ...env, PATH: systemPath(env['PATH']) } })
+}
 
 /** Runs a program to its end. Rejects, with its stderr, when the exit code is not 0 unless `check` is false. */
 export async function runInNetns(

@@ -40,6 +40,8 @@ export class NftablesBackend implements Backend {
   /** Somebody else touched our table in the commit whose objects are being told. */
   #touched = false
   #facts: Pick<NftablesRulesetOptions, 'nodePortAddresses' | 'serviceCidrs'>
+  /** Our rules were in force once: a table that is missing was taken away. */
+  #programmed = false
   /** Undefined until the first sync, and again after a commit failed: what the kernel holds is then unknown. */
   #ruleset: NftablesRuleset | undefined
 
@@ -88,9 +90,11 @@ export class NftablesBackend implements Backend {
     ruleset.plan(Array.from(entries, after => ({ key: after.port.key, before: undefined, after })))
     const { batches, repairs } = planResync(kernel, ruleset)
     for (const batch of batches) await this.#commit(batch, call)
+    const repaired = this.#programmed || kernel.table !== undefined ? repairs : []
     this.#ruleset = ruleset
+    this.#programmed = true
     this.#openWatch()
-    return { kind: 'full', repaired: kernel.table === undefined ? [] : repairs, written: writtenBy(batches) }
+    return { kind: 'full', repaired, written: writtenBy(batches) }
   }
 
   /** A batch of many independent elements may exceed what one datagram holds when names are long. */

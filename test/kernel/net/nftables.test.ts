@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { systemPath } from '../../lab/processes.ts'
 import { createNetns, removeNetns } from '../../../src/net/netns/named-netns.ts'
 import { goto } from '../../../src/net/nfnetlink/data.ts'
 import type { Change, Element } from '../../../src/net/nfnetlink/objects.ts'
@@ -25,7 +26,7 @@ function open(t: ExecutionContext): { nft: Nftables; netns: string; run: (...arg
     removeNetns(netns)
     rmSync(folder, { recursive: true })
   })
-  return { nft, netns, run: (...args) => execFileSync('nsenter', [`--net=${netns}`, 'nft', ...args], { encoding: 'utf8' }) }
+  return { nft, netns, run: (...args) => execFileSync('nsenter', [`--net=${netns}`, 'nft', ...args], { encoding: 'utf8', env: { ...process.env, PATH: systemPath(process.env['PATH']) } }) }
 }
 
 const keyOf = (address: readonly number[], protocol: number, port: number): Uint8Array =>

@@ -1,62 +1,11 @@
-// The whole `weft proxy` process against a real API server, with packets.
+// The whole `weft proxy` process in iptables mode against a real API server, with packets.
 
-import { writeFileSync } from 'node:fs'
 import test from 'ava'
-import { ApiServerLab } from '../../lab/apiserver.ts'
 import { eventually } from '../../lab/eventually.ts'
-import { openLab, type Lab, type Pod } from '../../lab/lab.ts'
-import { ProxyLab } from '../../lab/proxy.ts'
-import { TcpBridge } from '../../lab/tcp-bridge.ts'
-
-type World = AsyncDisposable & Readonly<{ lab: Lab; api: ApiServerLab; bridge: TcpBridge; pods: readonly Pod[]; proxy: ProxyLab; apply: (...objects: readonly object[]) => Promise<void> }>
-
-async function open(flags: readonly string[] = []): Promise<World> {
-  await using held = new AsyncDisposableStack()
-  const api = held.use(await ApiServerLab.open())
-  const lab = held.use(await openLab({ hosts: 2, podRoutes: true }))
-  for (const host of lab.hosts) host.sysctl({ 'net/ipv4/ip_forward': '1', 'net/ipv6/conf/all/forwarding': '1' })
-  const [one, two] = lab.hosts
-  // Without a route to the cluster IP a packet ends before it meets any rule.
-  await one!.exec(['ip', 'route', 'add', 'default', 'via', two!.address])
-  const pods = [await one!.addPod({ name: 'a' }), await one!.addPod({ name: 'b' }), await two!.addPod({ name: 'c' })]
-  for (const pod of pods) await pod.echo({ port: 8080 })
-  for (const pod of pods) await pod.echo({ port: 5353, protocol: 'udp' })
-  const bridge = held.use(await TcpBridge.open({ netns: one!.netns, port: api.port }))
-  let files = 0
-  const apply = async (...objects: readonly object[]): Promise<void> => {
-    const path = api.path(`objects-${(files += 1)}.json`)
-    writeFileSync(path, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
-    await api.kubectl('apply', '--validate=false', '-f', path)
-  }
-  await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' } })
-  await api.kubectl('patch', 'node', 'host-1', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status: { addresses: [{ type: 'InternalIP', address: one!.address }] } }))
-  const kubeconfig = await api.kubeconfigFor('proxy', { commonName: 'system:kube-proxy' })
-  const proxy = held.use(await ProxyLab.open({ host: one!, kubeconfig, nodeName: 'host-1', flags: ['--cluster-cidr=10.244.0.0/16', '-v=4', ...flags] }))
-  const all = held.move()
-  return { lab, api, bridge, pods, proxy, apply, [Symbol.asyncDispose]: () => all.disposeAsync() }
-}
-
-const service = (name: string, clusterIP: string, spec: object = {}): object => ({
-  apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' },
-  spec: { clusterIP, ports: [{ name: 'http', port: 80, targetPort: 8080 }, { name: 'dns', port: 53, targetPort: 5353, protocol: 'UDP' }], ...spec },
-})
-
-const slice = (name: string, pods: readonly Pod[]): object => ({
-  apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: `${name}-1`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } },
-  addressType: 'IPv4', ports: [{ name: 'http', port: 8080, protocol: 'TCP' }, { name: 'dns', port: 5353, protocol: 'UDP' }],
-  endpoints: pods.map(pod => ({ addresses: [pod.address], conditions: { ready: true }, nodeName: pod.address.startsWith('10.244.1.') ? 'host-1' : 'host-2' })),
-})
-
-const IP = '10.96.7.7'
-
-async function answering(ask: () => Promise<{ server: string }>, times = 40): Promise<readonly string[]> {
-  const seen = new Set<string>()
-  for (let i = 0; i < times; i += 1) seen.add((await ask()).server)
-  return [...seen].sort()
-}
+import { answering, IP, openProxyWorld, service, slice } from './proxy-world.ts'
 
 test.serial('a service follows the API server: cluster IP and node port, TCP and UDP, refused without endpoints', async t => {
-  await using world = await open()
+  await using world = await openProxyWorld()
   const { lab, pods, proxy, apply } = world
   const [a, b, c] = pods
   await apply(service('web', IP, { type: 'NodePort', ports: [{ name: 'http', port: 80, targetPort: 8080, nodePort: 30080 }, { name: 'dns', port: 53, targetPort: 5353, protocol: 'UDP', nodePort: 30053 }] }))
@@ -76,7 +25,7 @@ test.serial('a service follows the API server: cluster IP and node port, TCP and
 })
 
 test.serial('killed and started again, the proxy interrupts nothing and rewrites nothing (scenario 105)', async t => {
-  await using world = await open()
+  await using world = await openProxyWorld()
   const { lab, pods, proxy, apply } = world
   const [a, b, c] = pods
   await apply(service('web', IP), slice('web', [b!, c!]))
@@ -96,7 +45,7 @@ test.serial('killed and started again, the proxy interrupts nothing and rewrites
 })
 
 test.serial('rules that somebody flushes or edits are back within a second, and the log says so (scenario 109)', async t => {
-  await using world = await open()
+  await using world = await openProxyWorld()
   const { lab, pods, proxy, apply } = world
   const [a, b] = pods
   await apply(service('web', IP), slice('web', [b!]))
@@ -118,7 +67,7 @@ test.serial('rules that somebody flushes or edits are back within a second, and 
 })
 
 test.serial('cleaning up leaves nothing of ours and everything of others, twice (scenario 111)', async t => {
-  await using world = await open()
+  await using world = await openProxyWorld()
   const { lab, pods, proxy, apply } = world
   const [a, b] = pods
   await apply(service('web', IP), slice('web', [b!]))
@@ -133,7 +82,7 @@ test.serial('cleaning up leaves nothing of ours and everything of others, twice 
 })
 
 test.serial('the API server away changes nothing, and what it missed is applied on its return (scenario 106)', async t => {
-  await using world = await open()
+  await using world = await openProxyWorld()
   const { pods, proxy, bridge, apply } = world
   const [a, b, c] = pods
   await apply(service('web', IP), slice('web', [b!]))
