@@ -2,4 +2,6 @@
 
 import type { Subject } from '../subject.ts'
 
-export const SUBJECTS: readonly Subject[] = []
+export const SUBJECTS: readonly Subject[] = [
+  { name: 'cni', about: 'ADD and DEL of pods beside the upstream bridge and host-local plugins', load: () => import('./cni.ts') },
+]
