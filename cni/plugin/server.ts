@@ -60,7 +60,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
       const attachment = store.get('interface', entry.request)
       const overtaken = entry.bootId === bootId && attachment !== undefined && attachment.startedNs > entry.queuedMonotonicNs
       if (overtaken) return
-      const { reply } = await serve({ ...entry.request, remainingMs: QUEUED_LIMIT_MS }, { pid: 0 }, serveOptions)
+      const { reply } = await serve({ ...entry.request, remainingMs: QUEUED_LIMIT_MS }, { pid: 0 }, { ...serveOptions, wholeDeletion: true })
       if (reply.exitCode !== 0) throw new Error(reply.stdout.trim())
       log.info({ containerId: entry.request.containerId, ifname: entry.request.ifname }, 'queued deletion carried out')
     },

@@ -1,13 +1,18 @@
 // ADD of an interface: reserve, wire, answer. Everything that fails undoes what this call did, and only that.
 
 import { hostLinkName, ifbName, formatAlias } from '../attachment/names.ts'
-import type { Attachment } from '../attachment/attachment.ts'
+import type { Attachment, HeldAddress } from '../attachment/attachment.ts'
 import { CniError } from '../cni-error.ts'
 import { readBandwidth, type Bandwidth } from '../config/bandwidth.ts'
 import { shape } from '../bandwidth/shape.ts'
 import { readPortOptions } from '../config/port-mappings.ts'
 import { readBridgeConfig, type BridgeConfig } from '../config/bridge-config.ts'
-import { containsAddress, prefixOf, type InterfaceAddress } from '../../../src/net/ip/prefix.ts'
+import { formatAddress } from '../../../src/net/ip/address.ts'
+import type { Mac } from '../../../src/net/ip/mac.ts'
+import { NLM_F_CREATE, NLM_F_REPLACE } from '../../../src/net/netlink/constants.ts'
+import { RTM_NEWNEIGH } from '../../../src/net/rtnetlink/constants.ts'
+import { neighbourMessage } from '../../../src/net/rtnetlink/neighbours.ts'
+import { containsAddress, networkAddress, prefixOf, type InterfaceAddress } from '../../../src/net/ip/prefix.ts'
 import type { CniHost } from '../host/cni-host.ts'
 import type { Bridge } from '../link/bridges.ts'
 import { randomMac } from '../link/mac.ts'
@@ -17,7 +22,6 @@ import { planResultRoutes } from '../link/plan-pod-routes.ts'
 import { addPair, isForwarding } from '../link/veth.ts'
 import type { CniRequest } from '../request/parse-request.ts'
 import { isEmptyDns, type CniResult, type CniRoute } from '../result/result.ts'
-import { networkAddress } from '../../../src/net/ip/prefix.ts'
 import { allocate, dnsOf, ipsOf } from './allocate.ts'
 import { claimsFor, openPorts } from './ports.ts'
 import { removeAttachment } from './remove-attachment.ts'
@@ -32,6 +36,7 @@ export async function addInterface(host: CniHost, request: CniRequest, options: 
   const ports = options.kind === 'weft' ? readPortOptions(request.config) : undefined
   const bandwidth = options.kind === 'weft' ? readBandwidth(request.config) : undefined
   await refuseSecondAttachment(host, request)
+  await outlastFormer(host, request, options.pod)
   const draft = draftOf(request, config, options)
   let record = config.ipam === undefined ? draft : await allocate(host, { network: request.network, ipam: config.ipam, draft, signal: options.signal })
   try {
@@ -62,6 +67,12 @@ async function refuseSecondAttachment(host: CniHost, request: CniRequest): Promi
     throw new CniError('CNI_ATTACHMENT_EXISTS', `container ${request.containerId} has an interface ${request.ifname} on network ${existing.network} already`)
   }
   await (await removeAttachment(host, existing)).finished
+}
+
+/** An interface of that name that is on its way out of this very namespace, another container's, is waited for. */
+async function outlastFormer(host: CniHost, request: CniRequest, pod: PodNamespace): Promise<void> {
+  const leaving = host.store.list().some(each => each.state === 'deleting' && each.netnsInode === pod.inode && each.ifname === request.ifname)
+  if (leaving) await host.reaper.reap()
 }
 
 const draftOf = (request: CniRequest, config: BridgeConfig, options: AddOptions): Attachment => ({
@@ -103,12 +114,10 @@ async function wire(host: CniHost, request: CniRequest, options: AddOptions & Re
   const podLink = await configurePod({ netnsFd: options.pod.fd, ifname: request.ifname, ips, routes, duplicateAddressDetection: config.duplicateAddressDetection, linkDown: config.linkDown }, { clock: host.clock, signal })
   host.reached('add:pod')
   const hostLink = config.linkDown
-    ? await host.network.rtnl.links.get(hostName, { signal })
+    ? host.network.getLink(hostName)
     : await host.network.waitForLink(hostName, isForwarding, { signal: AbortSignal.any([signal, AbortSignal.timeout(FORWARDING_LIMIT_MS)]) })
   host.reached('add:forwarding')
-  for (const { address } of record.addresses) {
-    await host.network.rtnl.neighbours.replace({ linkIndex: bridge.index, address, mac: podLink.mac ?? podMac, state: NUD_STALE }, { signal })
-  }
+  introduce(host, { linkIndex: bridge.index, addresses: record.addresses, mac: podLink.mac ?? podMac })
   return {
     interfaces: [
       { name: bridge.name, ...(bridge.mac !== undefined && { mac: bridge.mac }) },
@@ -128,6 +137,15 @@ async function withShape(host: CniHost, result: CniResult, options: Readonly<{ b
   if (hostLink === undefined) throw new CniError('CNI_TRY_AGAIN_LATER', `link ${record.link!.host} vanished while it was being shaped`)
   const ifb = await shape(host, bandwidth, { hostLink, ifb: ifbName(record, record.network), signal })
   return ifb === undefined ? result : { ...result, interfaces: [...result.interfaces, ifb] }
+}
+
+/** Tells the host the pod's MAC, in the place of what it knew of a former owner of the address. */
+function introduce(host: CniHost, pod: Readonly<{ linkIndex: number; addresses: readonly HeldAddress[]; mac: Mac }>): void {
+  if (pod.addresses.length === 0) return
+  const failed = host.network.quick.transact(pod.addresses.map(({ address }) =>
+    neighbourMessage({ type: RTM_NEWNEIGH, flags: NLM_F_CREATE | NLM_F_REPLACE, operation: `RTM_NEWNEIGH ${formatAddress(address)}` }, { linkIndex: pod.linkIndex, address, mac: pod.mac, state: NUD_STALE }),
+  )).find(({ error }) => error !== undefined)
+  if (failed?.error !== undefined) throw failed.error
 }
 
 /** Valid, to be confirmed by the first exchange (linux/neighbour.h): the host knows the pod's MAC without asking. */

@@ -1,5 +1,11 @@
 // The host's side of rtnetlink: one socket for requests, one subscription for what changes.
 
+import { NETLINK_ROUTE } from '../../../src/net/netlink/constants.ts'
+import { isRefusal } from '../../../src/net/netlink/netlink-error.ts'
+import { SyncNetlink } from '../../../src/net/netlink/sync-netlink.ts'
+import { RTM_GETLINK } from '../../../src/net/rtnetlink/constants.ts'
+import { linkMessage, readLink } from '../../../src/net/rtnetlink/link-codec.ts'
+import { IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS } from '../../../src/net/rtnetlink/link-constants.ts'
 import { openRtnl, type Rtnl } from '../../../src/net/rtnetlink/rtnl.ts'
 import type { Link } from '../../../src/net/rtnetlink/link.ts'
 import type { RtnlEvent } from '../../../src/net/rtnetlink/watch.ts'
@@ -12,6 +18,8 @@ export type OnHostEvent = (event: RtnlEvent) => void
 
 export class HostNetwork implements AsyncDisposable {
   readonly rtnl: Rtnl
+  /** For the few requests of an ADD whose answers are there at once: a turn of the event loop costs more than they do. */
+  readonly quick = new SyncNetlink(NETLINK_ROUTE)
   readonly identity: NetnsIdentity
   readonly #waiters = new Set<Waiter>()
   readonly #listeners = new Set<OnHostEvent>()
@@ -43,13 +51,24 @@ export class HostNetwork implements AsyncDisposable {
     this.#waiters.add(waiter)
     options.signal.addEventListener('abort', abort, { once: true })
     try {
-      const now = await this.rtnl.links.get(name, options)
+      const now = this.getLink(name)
       if (now !== undefined && is(now)) return now
       options.signal.throwIfAborted()
       return await promise
     } finally {
       this.#waiters.delete(waiter)
       options.signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** The link of that name as it is at this moment. */
+  getLink(name: string): Link | undefined {
+    try {
+      const message = linkMessage({ type: RTM_GETLINK, flags: 0, operation: `RTM_GETLINK ${name}` }, name).u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+      return readLink(this.quick.request(message)[0]!.payload)
+    } catch (error) {
+      if (isRefusal(error, 'ENODEV')) return undefined
+      throw error
     }
   }
 
@@ -76,6 +95,7 @@ export class HostNetwork implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new DOMException('closed', 'AbortError'))
     await this.#watching
+    this.quick[Symbol.dispose]()
     await this.rtnl[Symbol.asyncDispose]()
   }
 }

@@ -1,13 +1,16 @@
 // The pod's end of the pair. The namespace is entered once, for the moment in which a socket is opened and settings are
-// written; all else goes through that socket.
+// written; all else goes through that socket, whose answers are there when a request has been sent.
 
 import { formatInterfaceAddress } from '../../../src/net/ip/prefix.ts'
 import type { Link } from '../../../src/net/rtnetlink/link.ts'
 import { newAddressMessage } from '../../../src/net/rtnetlink/addresses.ts'
-import { linkChangeMessage } from '../../../src/net/rtnetlink/link-codec.ts'
+import { linkChangeMessage, linkMessage, readLink } from '../../../src/net/rtnetlink/link-codec.ts'
 import { routeMessage, describeRoute } from '../../../src/net/rtnetlink/route.ts'
-import { RTM_NEWLINK, RTM_NEWROUTE } from '../../../src/net/rtnetlink/constants.ts'
-import { NLM_F_CREATE, NLM_F_EXCL } from '../../../src/net/netlink/constants.ts'
+import { RTM_GETLINK, RTM_NEWLINK, RTM_NEWROUTE } from '../../../src/net/rtnetlink/constants.ts'
+import { NETLINK_ROUTE, NLM_F_CREATE, NLM_F_EXCL } from '../../../src/net/netlink/constants.ts'
+import type { MessageWriter } from '../../../src/net/netlink/message-writer.ts'
+import { isRefusal } from '../../../src/net/netlink/netlink-error.ts'
+import { SyncNetlink } from '../../../src/net/netlink/sync-netlink.ts'
 import { openRtnl, type Rtnl } from '../../../src/net/rtnetlink/rtnl.ts'
 import { inNetns } from '../../../src/net/netns/in-netns.ts'
 import type { Clock } from '../../../src/ops/clock.ts'
@@ -34,30 +37,41 @@ const TENTATIVE_POLL_MS = 20
 
 /** Gives the pod's end settings, addresses and routes and brings it up; answers it. */
 export async function configurePod(spec: PodSpec, options: Options): Promise<Link> {
-  await using pod = enter(spec)
-  const link = await pod.links.get(spec.ifname, options)
-  if (link === undefined) throw new CniError('CNI_TRY_AGAIN_LATER', `interface ${spec.ifname} vanished from the pod's namespace while it was being wired`)
+  using netlink = enter(spec)
+  const link = getLink(netlink, spec.ifname)
   if (spec.linkDown) return link
-  const bringUp = [
+  carryOut(netlink, [
     // With addresses in place before the link is up, nothing is announced by halves.
     ...spec.ips.map(({ address }) => newAddressMessage({ ...address, linkIndex: link.index, ...(address.prefixLength < 31 && { broadcast: 'network' as const }) })),
     linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${spec.ifname} up` }, link.index, { up: true }),
-  ]
+  ])
+  if (spec.duplicateAddressDetection) {
+    await using pod = openRtnl({ netns: spec.netnsFd })
+    await waitUntilUsable(pod, link.index, options)
+  }
   const routes = planPodRoutes({ routes: spec.routes, ips: spec.ips, linkIndex: link.index })
     .map(route => routeMessage({ type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL, operation: `RTM_NEWROUTE ${describeRoute(route)}` }, route))
-  // One datagram for all where nothing has to be waited for. A route that stands already, another interface's, stays.
-  if (!spec.duplicateAddressDetection) {
-    await pod.apply([...bringUp, ...routes], { ...options, tolerated: ['EEXIST'] })
-    return link
-  }
-  await pod.apply(bringUp, options)
-  await waitUntilUsable(pod, link.index, options)
-  if (routes.length > 0) await pod.apply(routes, { ...options, tolerated: ['EEXIST'] })
+  // A route that stands already, another interface's, stays.
+  if (routes.length > 0) carryOut(netlink, routes, 'EEXIST')
   return link
 }
 
+function carryOut(netlink: SyncNetlink, messages: readonly MessageWriter[], ...tolerated: readonly string[]): void {
+  const failed = netlink.transact(messages).find(({ error }) => error !== undefined && !isRefusal(error, ...tolerated))
+  if (failed?.error !== undefined) throw failed.error
+}
+
+function getLink(netlink: SyncNetlink, name: string): Link {
+  try {
+    return readLink(netlink.request(linkMessage({ type: RTM_GETLINK, flags: 0, operation: `RTM_GETLINK ${name}` }, name))[0]!.payload)
+  } catch (cause) {
+    if (!isRefusal(cause, 'ENODEV')) throw cause
+    throw new CniError('CNI_TRY_AGAIN_LATER', `interface ${name} vanished from the pod's namespace while it was being wired`, undefined, { cause })
+  }
+}
+
 /** Synchronous from the first line to the last: the thread is in the pod's namespace meanwhile. */
-function enter(spec: PodSpec): Rtnl {
+function enter(spec: PodSpec): SyncNetlink {
   return inNetns(spec.netnsFd, () => {
     const conf = (family: 4 | 6, key: string): string => `net/ipv${family}/conf/${spec.ifname}/${key}`
     if (spec.ips.length > 0) ensureSettings({
@@ -70,7 +84,7 @@ function enter(spec: PodSpec): Rtnl {
       requireIpv6(spec.ifname)
       ensureSettings({ [conf(6, 'keep_addr_on_down')]: '1', [conf(6, 'ndisc_notify')]: '1' })
     }
-    return openRtnl()
+    return new SyncNetlink(NETLINK_ROUTE)
   })
 }
 

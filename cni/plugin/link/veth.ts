@@ -1,5 +1,8 @@
 // The pair of links between host and pod.
 
+import { NLM_F_CREATE, NLM_F_EXCL } from '../../../src/net/netlink/constants.ts'
+import { RTM_NEWLINK } from '../../../src/net/rtnetlink/constants.ts'
+import { bridgePortMessage, linkChangeMessage, newLinkMessage } from '../../../src/net/rtnetlink/link-codec.ts'
 import { isRefusal } from '../../../src/net/netlink/netlink-error.ts'
 import type { Mac } from '../../../src/net/ip/mac.ts'
 import type { Link } from '../../../src/net/rtnetlink/link.ts'
@@ -22,27 +25,30 @@ export type PairSpec = Readonly<{
 
 /** Makes both ends, the host's on the bridge and up. Throws 113 when the pod has an interface of that name already. */
 export async function addPair(host: HostNetwork, spec: PairSpec, options: Readonly<{ signal: AbortSignal }>): Promise<void> {
-  const { links } = host.rtnl
   const mtu = spec.mtu === undefined ? {} : { mtu: spec.mtu }
-  const add = (): Promise<void> =>
-    links.add({
-      name: spec.hostName, mac: spec.hostMac, ...mtu, masterIndex: spec.bridgeIndex,
-      info: { kind: 'veth', peer: { name: spec.podName, mac: spec.podMac, netnsFd: spec.podNetnsFd, ...mtu } },
-    }, options)
+  const make = newLinkMessage({ type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, operation: `RTM_NEWLINK ${spec.hostName} (veth)` }, {
+    name: spec.hostName, mac: spec.hostMac, ...mtu, masterIndex: spec.bridgeIndex,
+    info: { kind: 'veth', peer: { name: spec.podName, mac: spec.podMac, netnsFd: spec.podNetnsFd, ...mtu } },
+  })
   try {
-    await add()
+    host.quick.request(make)
   } catch (error) {
     if (!isRefusal(error, 'EEXIST')) throw error
     // A link of our name without a living record is what a killed agent left: its name belongs to this attachment alone.
-    if ((await links.remove(spec.hostName, options)) === 'absent') throw interfaceExists(spec.podName, error)
+    if ((await host.rtnl.links.remove(spec.hostName, options)) === 'absent') throw interfaceExists(spec.podName, error)
     try {
-      await add()
+      host.quick.request(make)
     } catch (again) {
       throw isRefusal(again, 'EEXIST') ? interfaceExists(spec.podName, again) : again
     }
   }
   ensureSettings({ [`net/ipv6/conf/${spec.hostName}/accept_ra`]: '0' })
-  await links.change(spec.hostName, { up: true, alias: spec.alias, port: { hairpin: spec.hairpin, isolated: spec.isolated } }, options)
+  const operation = `RTM_NEWLINK ${spec.hostName} (up)`
+  const failed = host.quick.transact([
+    linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation }, spec.hostName, { up: true, alias: spec.alias }),
+    bridgePortMessage({ type: RTM_NEWLINK, flags: 0, operation: `${operation}: bridge port` }, spec.hostName, { hairpin: spec.hairpin, isolated: spec.isolated }),
+  ]).find(({ error }) => error !== undefined)
+  if (failed?.error !== undefined) throw failed.error
 }
 
 const interfaceExists = (name: string, cause: unknown): CniError =>

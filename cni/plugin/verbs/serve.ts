@@ -27,6 +27,8 @@ export type ServeOptions = Readonly<{
   scheduler: Scheduler
   /** Resolves when what earlier lives left behind is settled: ADD waits for it. */
   ready: Promise<void>
+  /** A deletion is answered when all of it is done, not already when the pod is cut off. */
+  wholeDeletion?: boolean
 }>
 
 type Answer = Readonly<{ result?: CniResult; abandon?: () => Promise<void> }>
@@ -154,7 +156,7 @@ async function runDeletion(request: CniRequest, raw: RawRequest, { kind, caller,
     cutOff.reject(err)
     host.log.warn({ err, containerId: request.containerId, ifname: request.ifname }, 'deletion is not finished yet')
   })
-  await cutOff.promise
+  await (options.wholeDeletion === true ? turn : cutOff.promise)
 }
 
 function deletedRole(kind: PluginKind, host: CniHost, request: CniRequest): Role {

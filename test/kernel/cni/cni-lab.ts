@@ -27,6 +27,7 @@ export type CallOptions = Readonly<{
   /** Instead of the configuration. */
   stdin?: string
   program?: string
+  args?: readonly string[]
 }>
 
 export const WEFT_CONFIG = { cniVersion: '1.0.0', name: 'weft', type: 'weft-cni' } as const
@@ -118,7 +119,7 @@ export class CniLab implements AsyncDisposable {
       WEFT_CNI_SOCKET: this.socketPath, WEFT_CNI_QUEUE: join(this.folder, 'queue'), ...options.env,
     }
     const began = performance.now()
-    const child = spawn('nsenter', [`--net=${this.host.netns}`, '--', options.program ?? SHIM], { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn('nsenter', [`--net=${this.host.netns}`, '--', options.program ?? SHIM, ...(options.args ?? [])], { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk))

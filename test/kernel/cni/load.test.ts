@@ -30,7 +30,7 @@ test.serial('200 ADDs at once all succeed with addresses of their own, STATUS is
   const began = performance.now()
   const adding = all(lab, list, 'ADD').finally(() => (done = true))
   const statuses: CniAnswer[] = []
-  while (!done) statuses.push(await lab.call('STATUS', { id: '', netns: '', config: { ...WEFT_CONFIG, cniVersion: '1.1.0' } }))
+  while (!done) statuses.push(await lab.call('STATUS', { id: '', netns: '', config: { ...WEFT_CONFIG, cniVersion: '1.1.0' }, env: { WEFT_CNI_TIMEOUT_MS: '10000' } }))
   const answers = await adding
   const total = performance.now() - began
   allGood(t, answers)
