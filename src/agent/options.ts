@@ -30,7 +30,7 @@ export type DataplaneOptions = Readonly<{
   blackholeRoute: boolean
 }>
 
-export type CniOptions = Readonly<{ confDir: string; binDir: string; socketPath: string | undefined; stateDir: string }>
+export type CniOptions = Readonly<{ confDir: string; binDir: string; socketPath: string | undefined; stateDir: string; queueDir: string }>
 
 export type AgentOptions = Readonly<{
   underlay: InterfaceOptions

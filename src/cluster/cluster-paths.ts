@@ -65,6 +65,7 @@ export type HostPaths = Readonly<{
   cniBin: string
   cniSocket: string
   cniState: string
+  cniQueue: string
   /** Of `weft node`: pods, their namespaces and logs. */
   node: string
   subnetEnv: string
@@ -84,6 +85,7 @@ export function hostPaths(cluster: ClusterPaths, host: string): HostPaths {
     cniBin: join(folder, 'cni', 'bin'),
     cniSocket: join(folder, 'cni', 'cni.sock'),
     cniState: join(folder, 'cni', 'state'),
+    cniQueue: join(folder, 'cni', 'queue'),
     node: join(folder, 'node'),
     subnetEnv: join(folder, 'subnet.env'),
     xtablesLock: join(folder, 'xtables.lock'),

@@ -77,6 +77,7 @@ export function planHostDaemons(plan: ClusterPlan, host: HostPlan, base: BaseEnv
       `--cni-bin-dir=${paths.cniBin}`,
       `--cni-socket=${paths.cniSocket}`,
       `--cni-state-dir=${paths.cniState}`,
+      `--cni-queue-dir=${paths.cniQueue}`,
     ]),
     daemon(plan, host, 'proxy', base, [
       `--kubeconfig=${paths.proxyKubeconfig}`,
@@ -112,6 +113,7 @@ function daemon(plan: ClusterPlan, host: HostPlan, component: Component, base: B
       // iptables(8) locks one file per machine; our hosts are machines.
       XTABLES_LOCKFILE: paths.xtablesLock,
       WEFT_CNI_SOCKET: paths.cniSocket,
+      WEFT_CNI_QUEUE: paths.cniQueue,
     },
     logFile: logFileOf(clusterPaths(plan.name), host.name, component),
   }

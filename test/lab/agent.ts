@@ -99,7 +99,7 @@ export class AgentLab implements AsyncDisposable {
 
   get #cniFlags(): readonly string[] {
     const folder = (name: string): string => join(this.directory, name)
-    return ['--cni-conf-dir', folder('net.d'), '--cni-bin-dir', folder('bin'), '--cni-socket', folder('cni.sock'), '--cni-state-dir', folder('cni')]
+    return ['--cni-conf-dir', folder('net.d'), '--cni-bin-dir', folder('bin'), '--cni-socket', folder('cni.sock'), '--cni-state-dir', folder('cni'), '--cni-queue-dir', folder('queue')]
   }
 
   /** Everything logged so far, over all starts; lines that are not JSON become messages. */

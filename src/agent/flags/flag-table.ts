@@ -49,6 +49,7 @@ export const FLAGS = [
   text('cni-conf-dir', '', 'wire pods in this process and put the CNI configuration here; empty: off'),
   text('cni-bin-dir', '/opt/cni/bin', 'where to put the CNI plugin'),
   text('cni-socket', '', 'socket of the CNI plugin; empty: /run/weft/ns/<inode>.sock'),
+  text('cni-queue-dir', '/var/lib/weft/cni/queue', 'where the CNI plugin leaves deletions that it accepted while nobody served its socket'),
   text('cni-state-dir', '/run/weft/cni', 'state of wired pods, on a file system that a reboot empties'),
   list('no-masq-cidr', 'destination that pods reach with their own address; may be repeated'),
   text('instance', '', 'suffix of rule names, for several agents on one host'),

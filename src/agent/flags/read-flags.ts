@@ -68,7 +68,7 @@ function readAgent(reader: FlagReader): AgentOptions {
     },
     subnetFile: reader.text('subnet-file'),
     releaseOnExit: reader.boolean('release-lease-on-exit'),
-    cni: confDir === '' ? undefined : { confDir, binDir: reader.text('cni-bin-dir'), stateDir: reader.text('cni-state-dir'), socketPath: reader.text('cni-socket') || undefined },
+    cni: confDir === '' ? undefined : { confDir, binDir: reader.text('cni-bin-dir'), stateDir: reader.text('cni-state-dir'), queueDir: reader.text('cni-queue-dir'), socketPath: reader.text('cni-socket') || undefined },
     health: healthPort === 0 ? undefined : { host: reader.text('healthz-ip'), port: healthPort },
   }
 }
