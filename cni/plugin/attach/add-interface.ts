@@ -16,7 +16,7 @@ import { containsAddress, networkAddress, prefixOf, type InterfaceAddress } from
 import type { CniHost } from '../host/cni-host.ts'
 import type { Bridge } from '../link/bridges.ts'
 import { randomMac } from '../link/mac.ts'
-import { configurePod } from '../link/pod-side.ts'
+import { announcePod, configurePod } from '../link/pod-side.ts'
 import type { PodNamespace } from '../link/pod-namespace.ts'
 import { planResultRoutes } from '../link/plan-pod-routes.ts'
 import { addPair, isForwarding } from '../link/veth.ts'
@@ -117,6 +117,7 @@ async function wire(host: CniHost, request: CniRequest, options: AddOptions & Re
     ? host.network.getLink(hostName)
     : await host.network.waitForLink(hostName, isForwarding, { signal: AbortSignal.any([signal, AbortSignal.timeout(FORWARDING_LIMIT_MS)]) })
   host.reached('add:forwarding')
+  if (ips.length > 0) announcePod({ netnsFd: options.pod.fd, link: podLink })
   introduce(host, { linkIndex: bridge.index, addresses: record.addresses, mac: podLink.mac ?? podMac })
   return {
     interfaces: [

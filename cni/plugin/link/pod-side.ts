@@ -56,6 +56,18 @@ export async function configurePod(spec: PodSpec, options: Options): Promise<Lin
   return link
 }
 
+/**
+ * Lets the kernel announce the pod's addresses (gratuitous ARP, unsolicited NA) once the bridge forwards: what it sent when
+ * the link came up was lost at the port. Setting the MAC that the link has already makes it announce again (dev_set_mac_address
+ * notifies NETDEV_CHANGEADDR in any case), so that neighbours of a former owner of the address learn the new MAC at once.
+ */
+export function announcePod(pod: Readonly<{ netnsFd: number; link: Link }>): void {
+  const { index, mac } = pod.link
+  if (mac === undefined) return
+  using netlink = inNetns(pod.netnsFd, () => new SyncNetlink(NETLINK_ROUTE))
+  carryOut(netlink, [linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${pod.link.name} announce` }, index, { mac })])
+}
+
 function carryOut(netlink: SyncNetlink, messages: readonly MessageWriter[], ...tolerated: readonly string[]): void {
   const failed = netlink.transact(messages).find(({ error }) => error !== undefined && !isRefusal(error, ...tolerated))
   if (failed?.error !== undefined) throw failed.error

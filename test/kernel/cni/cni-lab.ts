@@ -96,7 +96,7 @@ export class CniLab implements AsyncDisposable {
       rest = lines.pop()!
       for (const line of lines) this.log.push(line.startsWith('{') ? (JSON.parse(line) as Record<string, unknown>) : { msg: line })
     })
-    await eventually(() => (this.log.slice(from).some(line => line['msg'] === 'ready') ? true : `agent said ${JSON.stringify(this.log.slice(from).slice(-3))}`), { timeoutMs: 20_000 })
+    await eventually(() => (this.log.slice(from).some(line => line['msg'] === 'ready') ? true : `agent said ${JSON.stringify(this.log.slice(from).slice(-3))}`), { timeoutMs: 60_000 })
   }
 
   /** Ends the agent and waits until it is gone. */
@@ -174,7 +174,7 @@ export class CniLab implements AsyncDisposable {
       const good = interfaces.length === expected && veths.length === expected && new Set(addresses).size === addresses.length &&
         queued.length === 0 && interfaces.every(record => record.state === 'active') && interfaces.every(record => veths.includes(record.link.host)) && seen.foreign.length === 0
       return good ? true : `expected ${expected}: ${JSON.stringify(seen)}`
-    }, { timeoutMs: 10_000 })
+    }, { timeoutMs: 30_000 })
   }
 
   /** Namespace files that the agent holds open, its own excepted. */

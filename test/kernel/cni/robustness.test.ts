@@ -13,7 +13,7 @@ import { CniLab, SHIM, WEFT_CONFIG } from './cni-lab.ts'
 /** Shims give up sooner, so that a test about an agent that is away does not wait for a minute. */
 const IMPATIENT = { WEFT_CNI_TIMEOUT_MS: '300' }
 
-test('killed at any step of ADD, the agent comes back without a trace of it (50)', async t => {
+test.serial('killed at any step of ADD, the agent comes back without a trace of it (50)', async t => {
   await using lab = await CniLab.open({ agent: false })
   const bystander = await lab.addPod()
   await lab.start()
@@ -38,7 +38,7 @@ test('killed at any step of ADD, the agent comes back without a trace of it (50)
   t.true(await bystander.ping('10.88.1.1'))
 })
 
-test('killed at any step of DEL, the agent finishes it when it comes back (50)', async t => {
+test.serial('killed at any step of DEL, the agent finishes it when it comes back (50)', async t => {
   await using lab = await CniLab.open({ agent: false })
   for (const stopAt of FAULT_POINTS.filter(point => point.startsWith('del:'))) {
     const pod = await lab.addPod()
@@ -54,7 +54,7 @@ test('killed at any step of DEL, the agent finishes it when it comes back (50)',
   t.pass()
 })
 
-test('shims killed at random moments leave no more than a DEL can clean (51)', async t => {
+test.serial('shims killed at random moments leave no more than a DEL can clean (51)', async t => {
   await using lab = await CniLab.open()
   const pods = await Promise.all([0, 1, 2, 3].map(() => lab.addPod()))
   const seed = Number(process.env['WEFT_SEED'] ?? 1)
@@ -82,7 +82,7 @@ test('shims killed at random moments leave no more than a DEL can clean (51)', a
   t.is(new Set([...lab.records().values()].map(record => record.addresses[0].address)).size, 4)
 })
 
-test('a stopped agent: ADD says try again, STATUS says not ready, DEL is queued and drained without a restart (10, 52)', async t => {
+test.serial('a stopped agent: ADD says try again, STATUS says not ready, DEL is queued and drained without a restart (10, 52)', async t => {
   await using lab = await CniLab.open()
   const [pod, other] = [await lab.addPod(), await lab.addPod()]
   await lab.add({ id: 'a', netns: pod.netns })
@@ -100,7 +100,7 @@ test('a stopped agent: ADD says try again, STATUS says not ready, DEL is queued 
   t.is((await lab.add({ id: 'late', netns: other.netns })).ips.length, 2)
 })
 
-test('deletions queued while the agent is down are carried out before the first ADD, once each (53)', async t => {
+test.serial('deletions queued while the agent is down are carried out before the first ADD, once each (53)', async t => {
   await using lab = await CniLab.open({ lease: { subnets: ['10.88.1.0/28'], mtu: 1450, clusterCidrs: [] } })
   const pods = await Promise.all(Array.from({ length: 13 }, () => lab.addPod()))
   await Promise.all(pods.map((pod, index) => lab.add({ id: `p${index}`, netns: pod.netns })))
@@ -114,7 +114,7 @@ test('deletions queued while the agent is down are carried out before the first 
   await lab.settled(1)
 })
 
-test('a queued deletion from before the present ADD of the same attachment is left out (53)', async t => {
+test.serial('a queued deletion from before the present ADD of the same attachment is left out (53)', async t => {
   await using lab = await CniLab.open()
   const pod = await lab.addPod()
   await lab.stop('SIGKILL')
@@ -128,7 +128,7 @@ test('a queued deletion from before the present ADD of the same attachment is le
   t.true(await pod.ping('10.88.1.1'))
 })
 
-test('no agent at all: ADD, CHECK and GC say try again, STATUS not ready, VERSION answers (1, 10)', async t => {
+test.serial('no agent at all: ADD, CHECK and GC say try again, STATUS not ready, VERSION answers (1, 10)', async t => {
   await using lab = await CniLab.open({ agent: false })
   const pod = await lab.addPod()
   for (const verb of ['ADD', 'CHECK', 'GC']) t.is((await lab.call(verb, { id: 'a', netns: pod.netns, env: IMPATIENT })).json.code, 11, verb)
@@ -138,7 +138,7 @@ test('no agent at all: ADD, CHECK and GC say try again, STATUS not ready, VERSIO
   t.deepEqual(version.json, { cniVersion: '1.1.0', supportedVersions: ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] })
 })
 
-test('a store that was lost, torn, flipped or written by a later release is rebuilt from the links; pods keep their connections (56)', async t => {
+test.serial('a store that was lost, torn, flipped or written by a later release is rebuilt from the links; pods keep their connections (56)', async t => {
   await using lab = await CniLab.open()
   const [a, b] = [await lab.addPod(), await lab.addPod()]
   await lab.add({ id: 'a', netns: a.netns })
@@ -172,7 +172,7 @@ test('a store that was lost, torn, flipped or written by a later release is rebu
   await lab.settled(0)
 })
 
-test('DEL racing an ADD of the same attachment, and three DELs at once, end with nothing (57)', async t => {
+test.serial('DEL racing an ADD of the same attachment, and three DELs at once, end with nothing (57)', async t => {
   await using lab = await CniLab.open()
   const pods = await Promise.all([0, 1, 2].map(() => lab.addPod()))
   for (let round = 0; round < 20; round += 1) {
@@ -189,7 +189,7 @@ test('DEL racing an ADD of the same attachment, and three DELs at once, end with
   await lab.settled(0)
 })
 
-test('DEL goes by what was recorded, whatever the configuration says today (58)', async t => {
+test.serial('DEL goes by what was recorded, whatever the configuration says today (58)', async t => {
   await using lab = await CniLab.open()
   const pod = await lab.addPod()
   await lab.add({ id: 'a', netns: pod.netns })
@@ -198,7 +198,7 @@ test('DEL goes by what was recorded, whatever the configuration says today (58)'
   t.pass()
 })
 
-test('a namespace that dies without a DEL frees its addresses after the grace; a new ADD of the same name at once (63)', async t => {
+test.serial('a namespace that dies without a DEL frees its addresses after the grace; a new ADD of the same name at once (63)', async t => {
   await using lab = await CniLab.open()
   const pod = await lab.addPod()
   await lab.add({ id: 'a', netns: pod.netns })
@@ -210,7 +210,7 @@ test('a namespace that dies without a DEL frees its addresses after the grace; a
   await lab.settled(1)
 })
 
-test('a bridge that was removed comes back with its address and its ports (63)', async t => {
+test.serial('a bridge that was removed comes back with its address and its ports (63)', async t => {
   await using lab = await CniLab.open()
   const [a, b] = [await lab.addPod(), await lab.addPod()]
   await lab.add({ id: 'a', netns: a.netns })
