@@ -12,7 +12,7 @@ import { ServiceAccountTokens } from '../apiserver/tokens/service-account-tokens
 import { parsePrefix, type Prefix } from '../net/ip/prefix.ts'
 import { parseAddress } from '../net/ip/address.ts'
 import { systemClock } from '../ops/clock.ts'
-import { InputError } from '../ops/errors.ts'
+import { InputError, WeftError } from '../ops/errors.ts'
 import { LOG_LEVELS, openLog, type LogLevel } from '../ops/log.ts'
 import { runProcess } from '../ops/process.ts'
 import type { Store } from '../store/store.ts'
@@ -27,8 +27,8 @@ type Flags = Readonly<{
   bindAddress: string
   securePort: string
   advertiseAddress?: string
-  tlsCertFile: string
-  tlsPrivateKeyFile: string
+  tlsCertFile?: string
+  tlsPrivateKeyFile?: string
   clientCaFile?: string
   tokenAuthFile?: string
   serviceAccountIssuer: readonly string[]
@@ -56,8 +56,8 @@ export const command = (): Command =>
     .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
     .option('--secure-port <port>', 'port to serve HTTPS on; 0 takes a free one', '6443')
     .option('--advertise-address <address>', 'address under which other members reach this server (default: the bind address)')
-    .requiredOption('--tls-cert-file <file>', 'serving certificate, PEM')
-    .requiredOption('--tls-private-key-file <file>', 'its private key, PEM')
+    .option('--tls-cert-file <file>', 'serving certificate, PEM (required)')
+    .option('--tls-private-key-file <file>', 'its private key, PEM (required)')
     .option('--client-ca-file <file>', 'authorities whose client certificates are accepted, PEM')
     .option('--token-auth-file <file>', 'static bearer tokens: lines of token,user,uid,"group1,group2"')
     .option('--service-account-issuer <url>', 'issuer of service-account tokens; the first signs, all are accepted', collect, [])
@@ -74,6 +74,35 @@ export const command = (): Command =>
       const log = openLog({ level: flags.logLevel }).child({ component: 'apiserver' })
       await runProcess(log, signal => serve(flags, log, signal))
     })
+    .enablePositionalOptions()
+    .addCommand(snapshotCommand())
+
+/** `weft apiserver snapshot save|restore`: backups of the embedded store. */
+const snapshotCommand = (): Command =>
+  new Command('snapshot').description('save or restore the embedded store')
+    .addCommand(new Command('save').description('copy the store to a file, also while the server runs')
+      .argument('<file>').requiredOption('--data-dir <directory>', 'the server\'s --data-dir')
+      .action(async (file: string, { dataDir }: { dataDir: string }) => {
+        const { saveSnapshot } = await import('../store/lmdb/snapshot.ts')
+        await report(saveSnapshot(dataDir, file), ({ revision, bytes }) => `saved revision ${revision}, ${bytes} bytes, to ${file}`)
+      }))
+    .addCommand(new Command('restore').description('make a new store from a file')
+      .argument('<file>').requiredOption('--data-dir <directory>', 'where the new store is to lie; must hold none')
+      .action(async (file: string, { dataDir }: { dataDir: string }) => {
+        const { restoreSnapshot } = await import('../store/lmdb/snapshot.ts')
+        await report(restoreSnapshot(file, dataDir), ({ revision }) => `restored to ${dataDir}; the store goes on at revision ${revision}`)
+      }))
+
+/** Prints the result, or the error's sentence, and sets the exit code. */
+async function report<T>(work: Promise<T>, tell: (result: T) => string): Promise<void> {
+  try {
+    process.stdout.write(`${tell(await work)}\n`)
+  } catch (error) {
+    if (!(error instanceof WeftError)) throw error
+    process.stderr.write(`weft: ${error.message}\n`)
+    process.exitCode = 1
+  }
+}
 
 async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: AbortSignal): Promise<void> {
   const securePort = parsePortFlag('secure-port', flags.securePort)
@@ -175,7 +204,8 @@ function parsePortFlag(name: string, text: string): number {
   return port
 }
 
-function readFlagFile(flag: string, path: string): string {
+function readFlagFile(flag: string, path: string | undefined): string {
+  if (path === undefined) throw new InputError(flag, '', 'must be given')
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {

@@ -16,6 +16,8 @@ export type ListenerOptions = Readonly<{
   handle: (request: Http2ServerRequest, response: Http2ServerResponse) => void
 }>
 
+/** Longer than any client's own idle limit (Go: 90 s). */
+const KEEP_ALIVE_MS = 120_000
 /** kube-apiserver's --http2-max-streams-per-connection. */
 const MAX_STREAMS = 1000
 /** Enough for a large list to flow without waiting for window updates. */
@@ -33,6 +35,8 @@ export class Listener implements AsyncDisposable {
       rejectUnauthorized: false, minVersion: 'TLSv1.2', allowHTTP1: true,
       settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: WINDOW_BYTES },
     }, options.handle)
+    // Node's five seconds would close idle HTTP/1.1 connections under the feet of clients that keep a pool of them.
+    Object.assign(server, { keepAliveTimeout: KEEP_ALIVE_MS })
     const listener = new Listener(server)
     server.listen({ host: options.bindAddress, port: options.port })
     try {

@@ -22,13 +22,21 @@ export const META = { revision: Buffer.from('revision'), compacted: Buffer.from(
 
 /** Opens or makes the environment in `directory`. Throws StoreError when the file is not what we wrote. */
 export function openDatabases(directory: string): Databases {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  return openEnvironment(directory, { readOnly: false })
+}
+
+/** Opens an environment that another process may be writing. */
+export const openForReading = (directory: string): Databases => openEnvironment(directory, { readOnly: true })
+
+function openEnvironment(directory: string, { readOnly }: Readonly<{ readOnly: boolean }>): Databases {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
     const damage = findDamage(join(directory, 'data.mdb'))
     if (damage !== undefined) throw new Error(damage)
     const root = open<Buffer, Buffer>({
       path: directory,
       noSubdir: false,
+      readOnly,
       maxDbs: 8,
       encoding: 'binary',
       keyEncoding: 'binary',

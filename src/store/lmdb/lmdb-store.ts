@@ -1,12 +1,14 @@
 // The embedded store: one LMDB file, one process. Reads are synchronous and cheap, so the methods' promises resolve
 // at once; writes go through the commit queue.
 
+import { mkdirSync } from 'node:fs'
 import type { Clock } from '../../ops/clock.ts'
 import {
   CompactedError, FutureRevisionError, type Entry, type Range, type RangeResult, type Store, type StoreEvent, type Txn, type TxnResult, type WatchBatch,
 } from '../store.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { compactedRevision, committedRevision, META, openDatabases, type Databases } from './databases.ts'
+import { lockDirectory } from './directory-lock.ts'
 import { sweepExpired } from './expiry.ts'
 import { readCurrent, readEvents, readRange } from './reads.ts'
 import { decodeLog, decodeNumber, encodeKey, encodeNumber, historyKey } from './record.ts'
@@ -21,6 +23,7 @@ type Listener = { events: StoreEvent[]; revision: number; wake: () => void }
 
 export class LmdbStore implements Store {
   readonly #databases: Databases
+  readonly #lock: Disposable
   readonly #queue: CommitQueue
   readonly #listeners = new Set<Listener>()
   readonly #stop = new AbortController()
@@ -28,11 +31,19 @@ export class LmdbStore implements Store {
 
   /** Opens the store in `directory`, making it when it is not there. */
   static async open(options: Readonly<{ directory: string; clock: Clock }>): Promise<LmdbStore> {
-    return new LmdbStore(openDatabases(options.directory), options.clock)
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+    const lock = lockDirectory(options.directory)
+    try {
+      return new LmdbStore(openDatabases(options.directory), lock, options.clock)
+    } catch (error) {
+      lock[Symbol.dispose]()
+      throw error
+    }
   }
 
-  private constructor(databases: Databases, clock: Clock) {
+  private constructor(databases: Databases, lock: Disposable, clock: Clock) {
     this.#databases = databases
+    this.#lock = lock
     this.#queue = new CommitQueue(databases, { onCommit: (events, revision) => this.#announce(events, revision), now: () => clock.now() })
     this.#background = sweepExpired({
       databases, clock, intervalMs: SWEEP_INTERVAL_MS, commit: txn => this.#queue.submit(txn), signal: this.#stop.signal,
@@ -120,6 +131,7 @@ export class LmdbStore implements Store {
     await this.#background
     await this.#queue.drain()
     await this.#databases.root.close()
+    this.#lock[Symbol.dispose]()
   }
 
   #announce(events: readonly StoreEvent[], revision: number): void {

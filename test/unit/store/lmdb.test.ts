@@ -5,6 +5,7 @@ import test from 'ava'
 import { systemClock } from '../../../src/ops/clock.ts'
 import { LmdbStore } from '../../../src/store/lmdb/lmdb-store.ts'
 import { prefixEnd } from '../../../src/store/store.ts'
+import { restoreSnapshot, saveSnapshot } from '../../../src/store/lmdb/snapshot.ts'
 import { storeContract, take } from '../../store/contract.ts'
 
 const signal = new AbortController().signal
@@ -62,4 +63,50 @@ test('a file that was cut short is refused', async t => {
   const file = join(path, 'data.mdb')
   truncateSync(file, Math.floor(statSync(file).size / 16 / 4096) * 4096)
   await t.throwsAsync(LmdbStore.open({ directory: path, clock: systemClock }), { code: 'STORE_OPEN_FAILED', message: /bytes are in use|at least/ })
+})
+
+test('a store is one process\'s at a time, and a dead one\'s lock is taken over', async t => {
+  const path = directory()
+  {
+    await using store = await LmdbStore.open({ directory: path, clock: systemClock })
+    await t.throwsAsync(LmdbStore.open({ directory: path, clock: systemClock }), { code: 'STORE_IN_USE', message: new RegExp(`process ${process.pid} works on this store`) })
+    t.is(await store.revision(), 0)
+  }
+  writeFileSync(join(path, 'owner'), '1 12345')
+  await using store = await LmdbStore.open({ directory: path, clock: systemClock })
+  t.is(await store.revision(), 0)
+})
+
+test('a snapshot taken under writes is one consistent state, and a restored store is ahead of every client', async t => {
+  const path = directory()
+  const file = join(directory(), 'snapshot')
+  const restored = join(directory(), 'restored')
+  {
+    await using store = await LmdbStore.open({ directory: path, clock: systemClock })
+    // Both keys are always written together, so a snapshot in which they differ is torn.
+    const write = (i: number) => store.commit({ compares: [], changes: ['/a', '/b'].map(key => ({ kind: 'put' as const, key, value: Buffer.from(String(i)) })) }, { signal })
+    for (let i = 0; i < 50; i += 1) await write(i)
+    const writing = Promise.all(Array.from({ length: 200 }, (_, i) => write(50 + i)))
+    const saved = await saveSnapshot(path, file)
+    await writing
+    t.true(saved.revision >= 50 && saved.revision <= 250)
+    await t.throwsAsync(saveSnapshot(path, file), { code: 'SNAPSHOT_EXISTS' })
+    await t.throwsAsync(restoreSnapshot(file, path), { code: 'STORE_EXISTS' })
+    const info = await restoreSnapshot(file, restored)
+    t.true(info.revision > await store.revision())
+  }
+  await using store = await LmdbStore.open({ directory: restored, clock: systemClock })
+  const [a, b] = [await store.get('/a'), await store.get('/b')]
+  t.is(a!.value.toString(), b!.value.toString())
+  await t.throwsAsync(take(store, '/', 100, 1), { code: 'STORE_COMPACTED' })
+  const written = await store.commit({ compares: [], changes: [{ kind: 'put', key: '/a', value: Buffer.from('new') }] }, { signal })
+  t.true(written.ok && written.revision === await store.revision() && written.revision > 1_000_000_000)
+})
+
+test('a snapshot that is none is refused', async t => {
+  const file = join(directory(), 'snapshot')
+  writeFileSync(file, 'nothing of the kind')
+  await t.throwsAsync(restoreSnapshot(file, join(directory(), 'new')), { code: 'SNAPSHOT_DAMAGED' })
+  await t.throwsAsync(restoreSnapshot(`${file}.none`, join(directory(), 'new')), { code: 'SNAPSHOT_DAMAGED' })
+  await t.throwsAsync(saveSnapshot(directory(), `${file}.x`), { code: 'STORE_MISSING' })
 })
