@@ -91,7 +91,8 @@ function requireTypes(schema: StructuralSchema, path: string, errors: FieldError
 }
 
 function validateChange(next: ApiObject, old: ApiObject): FieldError[] {
-  const [after, before] = [specOf(next), specOf(old)]
+  const after: Partial<DefinitionSpec> = specOf(next) ?? {}
+  const before: Partial<DefinitionSpec> = specOf(old) ?? {}
   const errors: FieldError[] = []
   if (after.group !== before.group) errors.push(immutable('spec.group', after.group))
   if (after.scope !== before.scope) errors.push(immutable('spec.scope', after.scope))

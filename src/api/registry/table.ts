@@ -21,14 +21,16 @@ export type TableLayout = Readonly<{
   row: (object: ApiObject, nowMs: number) => TableRow
 }>
 
-/** Columns from "Name", "Up-to-date(i)" (integer), "+IP" (priority 1): the notation of this folder's tables. */
-export const columns = (...names: readonly string[]): readonly TableColumn[] => names.map((notation, index) => {
-  const [, wide, name, integer] = /^(\+?)(.*?)(\(i\))?$/.exec(notation)!
+/** Columns from "Name", "Desired(i)" (integer), "Suspend(b)" (boolean), "+IP" (priority 1): the notation of the tables. */
+export const columns = (...names: readonly string[]): readonly TableColumn[] => names.map(notation => {
+  const [, wide, name, type = ''] = /^(\+?)(.*?)(\([ib]\))?$/.exec(notation)!
   return {
-    name: name!, type: integer === undefined ? 'string' : 'integer', format: index === 0 && name === 'Name' ? 'name' : '',
+    name: name!, type: TYPES[type] ?? 'string', format: name === 'Name' ? 'name' : '',
     description: '', priority: wide === '+' ? 1 : 0,
   }
 })
+
+const TYPES: Readonly<Record<string, TableColumn['type']>> = { '(i)': 'integer', '(b)': 'boolean' }
 
 /** Kinds without a layout of their own. */
 export const DEFAULT_TABLE: TableLayout = {

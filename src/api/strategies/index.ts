@@ -4,7 +4,17 @@ import { equalJson } from '../object.ts'
 import type { ApiResource } from '../registry/resource.ts'
 import { genericStrategy, type Strategy } from '../registry/strategy.ts'
 import { definitionStrategy } from '../custom-resources/definition-strategy.ts'
-import { CLAIM_TABLE } from '../tables/core.ts'
+import type { TableLayout } from '../registry/table.ts'
+import { CLAIM_TABLE, NAME_AND_AGE_TABLE } from '../tables/core.ts'
+import {
+  API_SERVICE_TABLE, FLOW_SCHEMA_TABLE, MUTATING_POLICY_TABLE, POLICY_BINDING_TABLE, PRIORITY_LEVEL_TABLE, SIGNING_REQUEST_TABLE, VALIDATING_POLICY_TABLE, WEBHOOK_TABLE,
+} from '../tables/policies.ts'
+import {
+  CSI_DRIVER_TABLE, CSI_NODE_TABLE, STORAGE_CLASS_TABLE, VOLUME_ATTACHMENT_TABLE, VOLUME_ATTRIBUTES_CLASS_TABLE, VOLUME_TABLE,
+} from '../tables/storage.ts'
+import {
+  AUTOSCALER_TABLE, POD_TEMPLATE_TABLE, PRIORITY_CLASS_TABLE, QUOTA_TABLE, RESOURCE_CLAIM_TABLE, RESOURCE_SLICE_TABLE, REVISION_TABLE, RUNTIME_CLASS_TABLE,
+} from '../tables/stored.ts'
 import { CRON_JOB_TABLE } from '../tables/workloads.ts'
 import { configMapStrategy, secretStrategy } from './core/data.ts'
 import { endpointSliceStrategy, endpointsStrategy } from './core/endpoints.ts'
@@ -24,7 +34,9 @@ import { daemonSetStrategy, deploymentStrategy, replicaSetStrategy, replicationC
 type Refine = (base: Strategy) => Strategy
 
 const RBAC = 'rbac.authorization.k8s.io'
-const returned: Refine = base => ({ ...base, deleteReturnsObject: true })
+const shown = (table: TableLayout): Refine => base => ({ ...base, table })
+const ADMISSION = 'admissionregistration.k8s.io'
+const FLOW = 'flowcontrol.apiserver.k8s.io'
 
 const STRATEGIES: Readonly<Record<string, Refine>> = {
   '/configmaps': configMapStrategy,
@@ -33,19 +45,42 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   '/namespaces': namespaceStrategy,
   '/nodes': nodeStrategy,
   '/persistentvolumeclaims': base => ({ ...base, deleteReturnsObject: true, table: CLAIM_TABLE }),
-  '/persistentvolumes': returned,
+  '/persistentvolumes': base => ({ ...base, deleteReturnsObject: true, table: VOLUME_TABLE }),
   '/pods': podStrategy,
-  '/podtemplates': returned,
+  '/podtemplates': base => ({ ...base, deleteReturnsObject: true, table: POD_TEMPLATE_TABLE }),
   '/replicationcontrollers': replicationControllerStrategy,
-  '/resourcequotas': returned,
+  '/resourcequotas': base => ({ ...base, deleteReturnsObject: true, table: QUOTA_TABLE }),
   '/secrets': secretStrategy,
   '/serviceaccounts': serviceAccountStrategy,
   '/services': serviceStrategy,
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
+  [`${ADMISSION}/mutatingadmissionpolicies`]: shown(MUTATING_POLICY_TABLE),
+  [`${ADMISSION}/mutatingadmissionpolicybindings`]: shown(POLICY_BINDING_TABLE),
+  [`${ADMISSION}/mutatingwebhookconfigurations`]: shown(WEBHOOK_TABLE),
+  [`${ADMISSION}/validatingadmissionpolicies`]: shown(VALIDATING_POLICY_TABLE),
+  [`${ADMISSION}/validatingadmissionpolicybindings`]: shown(POLICY_BINDING_TABLE),
+  [`${ADMISSION}/validatingwebhookconfigurations`]: shown(WEBHOOK_TABLE),
+  [`${FLOW}/flowschemas`]: shown(FLOW_SCHEMA_TABLE),
+  [`${FLOW}/prioritylevelconfigurations`]: shown(PRIORITY_LEVEL_TABLE),
+  'apiregistration.k8s.io/apiservices': shown(API_SERVICE_TABLE),
+  'apps/controllerrevisions': shown(REVISION_TABLE),
   'apps/daemonsets': daemonSetStrategy,
   'apps/deployments': deploymentStrategy,
   'apps/replicasets': replicaSetStrategy,
   'apps/statefulsets': statefulSetStrategy,
+  'autoscaling/horizontalpodautoscalers': shown(AUTOSCALER_TABLE),
+  'certificates.k8s.io/certificatesigningrequests': shown(SIGNING_REQUEST_TABLE),
+  'node.k8s.io/runtimeclasses': shown(RUNTIME_CLASS_TABLE),
+  'resource.k8s.io/deviceclasses': shown(NAME_AND_AGE_TABLE),
+  'resource.k8s.io/resourceclaims': shown(RESOURCE_CLAIM_TABLE),
+  'resource.k8s.io/resourceclaimtemplates': shown(NAME_AND_AGE_TABLE),
+  'resource.k8s.io/resourceslices': shown(RESOURCE_SLICE_TABLE),
+  'scheduling.k8s.io/priorityclasses': shown(PRIORITY_CLASS_TABLE),
+  'storage.k8s.io/csidrivers': shown(CSI_DRIVER_TABLE),
+  'storage.k8s.io/csinodes': shown(CSI_NODE_TABLE),
+  'storage.k8s.io/storageclasses': shown(STORAGE_CLASS_TABLE),
+  'storage.k8s.io/volumeattachments': shown(VOLUME_ATTACHMENT_TABLE),
+  'storage.k8s.io/volumeattributesclasses': shown(VOLUME_ATTRIBUTES_CLASS_TABLE),
   'batch/cronjobs': base => ({ ...base, table: CRON_JOB_TABLE }),
   'batch/jobs': jobStrategy,
   'coordination.k8s.io/leases': leaseStrategy,

@@ -17,7 +17,7 @@ export const ageOf = (object: ApiObject, nowMs: number): string => formatAge(obj
 export function layout<T>({ own, wide = [], cells, wideCells = () => [] }: {
   own: readonly string[]
   wide?: readonly string[]
-  cells: (object: T & ApiObject, nowMs: number) => readonly (string | number)[]
+  cells: (object: T & ApiObject, nowMs: number) => readonly (string | number | boolean)[]
   wideCells?: (object: T & ApiObject) => readonly (string | number)[]
 }): TableLayout {
   return {

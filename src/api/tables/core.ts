@@ -42,6 +42,9 @@ export const POD_DISRUPTION_BUDGET_TABLE = layout<PodDisruptionBudget>({
   cells: ({ spec, status }) => [String(spec?.minAvailable ?? 'N/A'), String(spec?.maxUnavailable ?? 'N/A'), status?.disruptionsAllowed ?? 0],
 })
 
+/** "RWO,ROX". */
+export const formatAccessModes = (modes: readonly string[] = []): string => modes.map(mode => ACCESS_MODES[mode] ?? mode).join(',')
+
 const ACCESS_MODES: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' }
 
 export const CLAIM_TABLE = layout<PersistentVolumeClaim & { spec?: { volumeAttributesClassName?: string } }>({
@@ -51,7 +54,7 @@ export const CLAIM_TABLE = layout<PersistentVolumeClaim & { spec?: { volumeAttri
     const bound = (spec?.volumeName ?? '') !== ''
     return [
       metadata.deletionTimestamp === undefined ? status?.phase ?? '' : 'Terminating', spec?.volumeName ?? '',
-      bound ? status?.capacity?.['storage'] ?? '' : '', bound ? (status?.accessModes ?? []).map(mode => ACCESS_MODES[mode] ?? mode).join(',') : '',
+      bound ? status?.capacity?.['storage'] ?? '' : '', bound ? formatAccessModes(status?.accessModes) : '',
       spec?.storageClassName ?? '', spec?.volumeAttributesClassName ?? UNSET,
     ]
   },

@@ -1,7 +1,8 @@
 // `kubectl get` of networking.k8s.io.
 
 import type { Ingress, IngressClass, NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts'
-import { formatSelector, layout, NONE } from './cells.ts'
+import { columns, type TableLayout } from '../registry/table.ts'
+import { formatSelector, layout, nameOf, NONE } from './cells.ts'
 
 const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class'
 const SHOWN_HOSTS = 3
@@ -46,9 +47,11 @@ export const SERVICE_CIDR_TABLE = layout<{ spec?: { cidrs?: string[] } }>({ own:
 
 type ParentRef = { group?: string; resource?: string; namespace?: string; name?: string }
 
-export const IP_ADDRESS_TABLE = layout<{ spec?: { parentRef?: ParentRef } }>({
-  own: ['ParentRef'], cells: ({ spec }) => [formatParent(spec?.parentRef)],
-})
+/** Upstream sends the age as a third cell without a column for it; a table here has as many cells as columns. */
+export const IP_ADDRESS_TABLE: TableLayout = {
+  columns: columns('Name', 'ParentRef'),
+  row: object => ({ cells: [nameOf(object), formatParent((object as { spec?: { parentRef?: ParentRef } }).spec?.parentRef)] }),
+}
 
 function formatParent(parent: ParentRef | undefined): string {
   if (parent === undefined) return ''

@@ -8,7 +8,7 @@ import { formatAge, formatDuration } from './age.ts'
 import { ageOf, containerCells, formatLabels, formatSelector, layout, nameOf, NONE, WORKLOAD_WIDE } from './cells.ts'
 
 export const DEPLOYMENT_TABLE = layout<Deployment>({
-  own: ['Ready', 'Up-to-date(i)', 'Available(i)'],
+  own: ['Ready', 'Up-to-date', 'Available'],
   wide: WORKLOAD_WIDE,
   cells: ({ spec, status }) => [`${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`, status?.updatedReplicas ?? 0, status?.availableReplicas ?? 0],
   wideCells: ({ spec }) => [...containerCells(spec?.template), formatSelector(spec?.selector)],
@@ -81,7 +81,7 @@ function jobDuration({ status }: Job, nowMs: number): string {
 }
 
 export const CRON_JOB_TABLE = layout<CronJob>({
-  own: ['Schedule', 'Timezone', 'Suspend', 'Active(i)', 'Last Schedule'],
+  own: ['Schedule', 'Timezone', 'Suspend(b)', 'Active(i)', 'Last Schedule'],
   wide: WORKLOAD_WIDE,
   cells: ({ spec, status }, nowMs) => [
     spec?.schedule ?? '', spec?.timeZone ?? NONE, spec?.suspend === true ? 'True' : 'False', status?.active?.length ?? 0,
