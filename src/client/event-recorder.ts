@@ -3,7 +3,7 @@
 import type { Event, ObjectReference } from 'kubernetes-types/core/v1.js'
 import type { Clock } from '../ops/clock.ts'
 import type { ApiClient } from './api-client.ts'
-import { isNotFound } from './errors.ts'
+import { isNamespaceTerminating, isNotFound } from './errors.ts'
 import type { KubeObject, Stored } from './objects.ts'
 import { EVENTS } from './resources.ts'
 
@@ -76,7 +76,8 @@ export class EventRecorder {
         client.outages.succeeded('write events')
       } catch (error) {
         if (signal.aborted) return
-        client.outages.failed('write events', error)
+        // What happens in a namespace that is going away has no place to be told.
+        if (!isNamespaceTerminating(error) && !isNotFound(error)) client.outages.failed('write events', error)
       }
     }
   }

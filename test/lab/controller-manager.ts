@@ -15,10 +15,10 @@ export class ControllerManagerLab implements AsyncDisposable {
     this.#process = process
   }
 
-  /** Resolves when it has said "ready". `args` are added to a command line without leader election. */
-  static async start(lab: ApiServerLab, args: readonly string[] = []): Promise<ControllerManagerLab> {
+  /** Resolves when it has said "ready". `args` are added to a command line without leader election; `organizations` are groups of its identity. */
+  static async start(lab: Pick<ApiServerLab, 'kubeconfigFor'>, args: readonly string[] = [], organizations: readonly string[] = []): Promise<ControllerManagerLab> {
     // The identity and the rights it has in a cluster, not an administrator's.
-    const kubeconfig = await lab.kubeconfigFor('controller-manager', { commonName: 'system:kube-controller-manager' })
+    const kubeconfig = await lab.kubeconfigFor('controller-manager', { commonName: 'system:kube-controller-manager', organizations })
     const child = spawn(process.execPath, [
       MAIN, 'controller-manager', `--kubeconfig=${kubeconfig}`, '--secure-port=0', '--leader-elect=false',
       '--allocate-node-cidrs', '--cluster-cidr=10.244.0.0/16', '--service-cluster-ip-range=10.96.0.0/16', ...args,

@@ -52,6 +52,8 @@ export const DEFAULT_TIMING: ReflectorTiming = {
 
 /** client-go calls a watch "very short" below this: the server accepts watches and drops them. */
 const SHORT_WATCH_MS = 1_000
+/** Answers that say nothing about streaming lists: a plain list would be answered alike. */
+const INCONCLUSIVE: ReadonlySet<number> = new Set([401, 403, 404, 429, 503])
 /** We chose: a watch that lasted this long shows that the server is well, even if nothing changed. */
 const STEADY_WATCH_MS = 10_000
 
@@ -103,8 +105,8 @@ class Reflector<T extends KubeObject> {
       this.#resourceVersion = undefined
       return true
     }
-    // A server without streaming lists says so (400 or 422), or never ends one (4.5 forbids it, but proxies exist).
-    const unsupported = (error instanceof ApiError && (error.status === 400 || error.status === 422)) || error instanceof ListStalled
+    // A server without streaming lists says so (400 or 422; 500 when its etcd cannot tell its progress), or never ends one.
+    const unsupported = (error instanceof ApiError && !INCONCLUSIVE.has(error.status)) || error instanceof ListStalled
     if (!this.#streaming || !unsupported) return false
     this.#streaming = false
     return true

@@ -6,11 +6,14 @@ import { loadKubeconfig } from '../../../src/client/kubeconfig/load.ts'
 import { silentLog } from '../../../src/ops/log.ts'
 import type { ApiServerLab } from '../../lab/apiserver.ts'
 
-export const adminClient = async (lab: ApiServerLab): Promise<ApiClient> =>
+/** Any API server with an administrator's kubectl. */
+type Cluster = Pick<ApiServerLab, 'kubeconfig' | 'kubectl' | 'path'>
+
+export const adminClient = async (lab: Cluster): Promise<ApiClient> =>
   openApiClient({ config: await loadKubeconfig({ path: lab.kubeconfig }), userAgent: 'weft-test', log: silentLog() })
 
 /** Runs kubectl until its output satisfies; fails with the last output. */
-export async function until(lab: ApiServerLab, args: readonly string[], satisfied: (output: string) => boolean, timeoutMs = 20_000): Promise<string> {
+export async function until(lab: Cluster, args: readonly string[], satisfied: (output: string) => boolean, timeoutMs = 20_000): Promise<string> {
   const end = performance.now() + timeoutMs
   for (;;) {
     const output = await lab.kubectl(...args).catch((error: Error) => error.message)
@@ -22,7 +25,7 @@ export async function until(lab: ApiServerLab, args: readonly string[], satisfie
 let manifests = 0
 
 /** Creates from a manifest, as a person would. */
-export async function create(lab: ApiServerLab, ...objects: readonly object[]): Promise<void> {
+export async function create(lab: Cluster, ...objects: readonly object[]): Promise<void> {
   const file = lab.path(`manifest-${manifests++}.json`)
   writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
   await lab.kubectl('create', '--validate=false', '-f', file)

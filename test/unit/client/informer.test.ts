@@ -97,6 +97,22 @@ test('a server that refuses streaming lists is asked for pages', async t => {
   t.deepEqual(pages.map(seen => [seen.query.get('limit'), seen.query.get('continue')]), [['500', null], ['500', '500'], ['500', '1000']])
 })
 
+test('a server whose etcd is too old for streaming lists answers 500 and is asked for pages', async t => {
+  const s = await setup(t)
+  s.api.put(COLLECTION, pod('a'))
+  s.api.intercept = (seen, reply) => {
+    if (seen.query.get('sendInitialEvents') !== 'true') return false
+    status(reply, 500, 'InternalError', 'a watch stream was requested by the client but the required storage feature RequestWatchProgress is disabled')
+    return true
+  }
+  const stop = new AbortController()
+  const again = startInformer({ client: clientFor(s.api.url), resource: PODS, log: silentLog(), timing: TIMING, signal: stop.signal })
+  await again.synced
+  t.is(again.cache.size, 1)
+  stop.abort()
+  await again.stopped
+})
+
 test('a server that never ends a streaming list is asked for pages', async t => {
   const s = await setup(t)
   s.api.put(COLLECTION, pod('a'))
