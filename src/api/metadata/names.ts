@@ -6,11 +6,11 @@ export type TextRule = (text: string) => readonly string[]
 
 const DNS1123_LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const DNS1123_SUBDOMAIN = `${DNS1123_LABEL}(\\.${DNS1123_LABEL})*`
+const SUBDOMAIN = new RegExp(`^${DNS1123_SUBDOMAIN}$`)
 const DNS1035_LABEL = '[a-z]([-a-z0-9]*[a-z0-9])?'
 const QUALIFIED_NAME = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
 const LABEL_VALUE = `(${QUALIFIED_NAME})?`
 const CONFIG_KEY = '[-._a-zA-Z0-9]+'
-const ENV_NAME_CHARACTERS = '[ -<>-~]+'
 
 const maxLength = (max: number): string => `must be no more than ${max} characters`
 
@@ -23,11 +23,14 @@ function textRule({ what, pattern, max, examples }: { what: string; pattern: str
   return text => [...(text.length > max ? [maxLength(max)] : []), ...(regex.test(text) ? [] : [sentence])]
 }
 
-/** Namespaces, Services (since 1.36), container and volume names. */
-export const dns1123Label = textRule({
+const plainLabel = textRule({
   what: "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   pattern: DNS1123_LABEL, max: 63, examples: ['my-name', '123-abc'],
 })
+
+/** Namespaces, Services (since 1.36), container and volume names. What would be a good subdomain has only its dots wrong. */
+export const dns1123Label: TextRule = text =>
+  text.includes('.') && SUBDOMAIN.test(text) ? [...(text.length > 63 ? [maxLength(63)] : []), 'must not contain dots'] : plainLabel(text)
 
 /** Most objects' names. */
 export const dns1123Subdomain = textRule({
@@ -89,9 +92,8 @@ export const configMapKey: TextRule = text => {
 }
 
 /** Names of environment variables: printable ASCII without '='. */
-export const envVarName: TextRule = text => /^[ -<>-~]+$/.test(text) ? [] : [
-  explain("a valid environment variable name must consist only of printable ASCII characters other than '='", ENV_NAME_CHARACTERS, 'my.env-name', 'MY_ENV.NAME', 'MyEnvName1'),
-]
+export const envVarName: TextRule = text =>
+  /^[ -<>-~]+$/.test(text) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
 
 /** IANA service names (RFC 6335 section 5.1): names of container and NetworkPolicy ports. */
 export const ianaPortName: TextRule = text => {

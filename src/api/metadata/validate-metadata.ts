@@ -8,10 +8,15 @@ import { asPrefix, dns1123Label, labelValue, qualifiedName, type TextRule } from
 export const MAX_ANNOTATION_BYTES = 256 * 1024
 const PLAIN_FINALIZERS: ReadonlySet<string> = new Set(['orphan', 'foregroundDeletion', 'kubernetes', 'customresourcecleanup.apiextensions.k8s.io'])
 
-export type MetadataRules = Readonly<{ namespaced: boolean; nameRule: TextRule }>
+export type MetadataRules = Readonly<{
+  namespaced: boolean
+  nameRule: TextRule
+  /** Custom resources may have finalizers without a domain; built-in ones only the well-known ones. */
+  custom?: boolean
+}>
 
 /** Problems of metadata on create; also everything that holds for any stored object. */
-export function validateMetadata(meta: ObjectMeta, { namespaced, nameRule }: MetadataRules, path = 'metadata'): FieldError[] {
+export function validateMetadata(meta: ObjectMeta, { namespaced, nameRule, custom = false }: MetadataRules, path = 'metadata'): FieldError[] {
   const errors: FieldError[] = []
   if (meta.generateName !== undefined && meta.generateName !== '') {
     errors.push(...asPrefix(nameRule)(meta.generateName).map(problem => invalid(`${path}.generateName`, meta.generateName, problem)))
@@ -29,7 +34,7 @@ export function validateMetadata(meta: ObjectMeta, { namespaced, nameRule }: Met
   errors.push(...validateLabels(meta.labels, `${path}.labels`))
   errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`))
   errors.push(...validateOwnerReferences(meta.ownerReferences ?? [], `${path}.ownerReferences`))
-  errors.push(...validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`))
+  errors.push(...validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`, custom))
   return errors
 }
 
@@ -81,13 +86,12 @@ export function validateAnnotations(annotations: unknown, path: string): FieldEr
 function validateOwnerReferences(references: readonly OwnerReference[], path: string): FieldError[] {
   const errors: FieldError[] = []
   let controller: OwnerReference | undefined
-  references.forEach((reference, index) => {
-    const at = `${path}[${index}]`
+  references.forEach(reference => {
     for (const field of ['apiVersion', 'kind', 'name', 'uid'] as const) {
-      if ((reference[field] ?? '') === '') errors.push(required(`${at}.${field}`, `${field === 'apiVersion' ? 'version' : field} must not be empty`))
+      if ((reference[field] ?? '') === '') errors.push(invalid(`${path}.${field}`, '', `${field === 'apiVersion' ? 'version ' : ''}must not be empty`))
     }
     if (reference.kind === 'Event' && (reference.apiVersion === 'v1' || reference.apiVersion?.startsWith('events.k8s.io/'))) {
-      errors.push(invalid(at, reference, `${reference.apiVersion}, Kind=Event is disallowed from being an owner`))
+      errors.push(invalid(path, reference, `${reference.apiVersion}, Kind=Event is disallowed from being an owner`))
     }
     if (reference.controller !== true) return
     if (controller !== undefined) {
@@ -98,8 +102,12 @@ function validateOwnerReferences(references: readonly OwnerReference[], path: st
   return errors
 }
 
-function validateFinalizers(finalizers: readonly string[], path: string): FieldError[] {
-  const errors = finalizers.flatMap(finalizer => qualifiedName(finalizer).map(problem => invalid(path, finalizer, problem)))
+function validateFinalizers(finalizers: readonly string[], path: string, custom: boolean): FieldError[] {
+  const errors = finalizers.flatMap((finalizer, index) => [
+    ...qualifiedName(finalizer).map(problem => invalid(`${path}[${index}]`, finalizer, problem)),
+    ...(!custom && !finalizer.includes('/') && !PLAIN_FINALIZERS.has(finalizer)
+      ? [invalid(`${path}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')] : []),
+  ])
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     errors.push(invalid(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'))
   }

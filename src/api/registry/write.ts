@@ -34,8 +34,8 @@ export function beginCreate({ resource, strategy }: Target, draft: Draft, path: 
 
 /** Validates what `beginCreate` and the allocators made. Throws 422; answers warnings. */
 export function finishCreate({ resource, strategy }: Target, object: ApiObject): readonly string[] {
-  const { namespaced } = resource
-  const errors = [...validateMetadata(object.metadata, { namespaced, nameRule: strategy.nameRule }), ...strategy.validateCreate(object)]
+  const { namespaced, custom } = resource
+  const errors = [...validateMetadata(object.metadata, { namespaced, custom, nameRule: strategy.nameRule }), ...strategy.validateCreate(object)]
   if (errors.length > 0) throw invalidObject(resource, object.metadata.name ?? '', errors)
   return [...metadataWarnings(object.metadata), ...strategy.warnings(object)]
 }
@@ -62,9 +62,9 @@ export function beginUpdate({ resource, strategy }: Target, draft: Draft, old: A
 
 /** Validates what `beginUpdate` and the allocators made. Throws 422; answers warnings. */
 export function finishUpdate({ resource, strategy }: Target, next: ApiObject, old: ApiObject, subresource: string): readonly string[] {
-  const { namespaced } = resource
+  const { namespaced, custom } = resource
   const errors = [
-    ...validateMetadataUpdate(next, old, { namespaced, nameRule: strategy.nameRule }),
+    ...validateMetadataUpdate(next, old, { namespaced, custom, nameRule: strategy.nameRule }),
     ...updateRules({ resource, strategy }, subresource).validate(next, old),
   ]
   if (errors.length > 0) throw invalidObject(resource, next.metadata.name ?? '', errors)

@@ -3,6 +3,7 @@
 // null is absent, names are case sensitive, unknown fields are noted.
 
 import { formatMicroTime, formatTime, isPlainObject, setOwn } from '../object.ts'
+import { canonicalQuantity } from '../metadata/canonical-quantity.ts'
 import { parseQuantity, QUANTITY_FORMAT } from '../metadata/quantity.ts'
 import { StatusError, badRequest } from '../status/status.ts'
 import { typeOf, type FieldType, type ObjectType, type Scalar } from './types.ts'
@@ -64,7 +65,8 @@ class Decoder {
         const result: Record<string, unknown> = {}
         for (const key of Object.keys(value)) {
           const item = value[key]
-          setOwn(result, key, item === null ? zero(type.of) : this.#value(item, type.of, `${path}.${key}`, owner))
+          // Like Go's decoder, errors below a map do not say which key.
+          setOwn(result, key, item === null ? zero(type.of) : this.#value(item, type.of, type.of.kind === 'scalar' ? path : `${path}.${key}`, owner))
         }
         return result
       }
@@ -98,7 +100,8 @@ function scalar(value: unknown, type: Scalar, path: string, owner: ObjectType): 
     case 'byte': {
       if (typeof value !== 'string') throw mismatch(value, path, owner, '[]uint8')
       const bytes = value.replace(/[\r\n]/g, '')
-      if (bytes.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(bytes)) throw new DecodeError(badRequest(`illegal base64 data at ${path}`).body)
+      const good = /^[A-Za-z0-9+/]*={0,2}/.exec(bytes)![0].length
+      if (good < bytes.length || bytes.length % 4 !== 0) throw new DecodeError(badRequest(`illegal base64 data at input byte ${good}`).body)
       return bytes
     }
     case 'time': case 'microtime': return time(value, type, path, owner)
@@ -106,7 +109,7 @@ function scalar(value: unknown, type: Scalar, path: string, owner: ObjectType): 
       const text = typeof value === 'number' ? String(value) : value
       if (typeof text !== 'string') throw mismatch(value, path, owner, 'resource.Quantity')
       if (parseQuantity(text) === undefined) throw new DecodeError(badRequest(`unable to parse quantity's suffix or number in ${path}: ${JSON.stringify(text)}: ${QUANTITY_FORMAT}`).body)
-      return text
+      return canonicalQuantity(text)
     }
     default: return type satisfies never
   }

@@ -98,7 +98,7 @@ class SelectorParser {
       const next = this.#take()
       if (next === '') break
       if (next !== ',') throw problem(`found '${next}', expected: ',' or 'end of string'`)
-      if (this.#peek() === '' || this.#peek() === ',') throw problem(`found '${this.#peek()}', expected: identifier after ','`)
+      if (this.#peek() === '' || this.#peek() === ',') throw badRequest(`found '${this.#peek()}', expected: identifier after ','`)
     }
     return requirements
   }
@@ -140,7 +140,7 @@ class SelectorParser {
 
   #valueSet(): readonly string[] {
     const open = this.#take()
-    if (open !== '(') throw problem(`found '${open}', expected: '('`)
+    if (open !== '(') throw problem(`found '${open}' expected: '('`)
     const values = new Set<string>()
     for (;;) {
       const token = this.#peek()

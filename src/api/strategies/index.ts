@@ -25,6 +25,7 @@ import {
   budgetStrategy, ipAddressStrategy, leaseStrategy, roleBindingStrategy, roleStrategy, serviceAccountStrategy, serviceCidrStrategy,
 } from './core/small.ts'
 import { ingressClassStrategy, ingressStrategy } from './networking/ingress.ts'
+import { autoscalerDefaults, claimStrategy, cronJobDefaults, defaulted, priorityClassDefaults, storageClassDefaults, volumeDefaults } from './stored-defaults.ts'
 import { networkPolicyStrategy } from './networking/network-policy.ts'
 import { podStrategy } from './pod/strategy.ts'
 import { serviceStrategy } from './service/strategy.ts'
@@ -44,8 +45,8 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   '/events': coreEventStrategy,
   '/namespaces': namespaceStrategy,
   '/nodes': nodeStrategy,
-  '/persistentvolumeclaims': base => ({ ...base, deleteReturnsObject: true, table: CLAIM_TABLE }),
-  '/persistentvolumes': base => ({ ...base, deleteReturnsObject: true, table: VOLUME_TABLE }),
+  '/persistentvolumeclaims': base => ({ ...claimStrategy(base), deleteReturnsObject: true, table: CLAIM_TABLE }),
+  '/persistentvolumes': base => ({ ...defaulted(volumeDefaults)(base), deleteReturnsObject: true, table: VOLUME_TABLE }),
   '/pods': podStrategy,
   '/podtemplates': base => ({ ...base, deleteReturnsObject: true, table: POD_TEMPLATE_TABLE }),
   '/replicationcontrollers': replicationControllerStrategy,
@@ -68,20 +69,20 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   'apps/deployments': deploymentStrategy,
   'apps/replicasets': replicaSetStrategy,
   'apps/statefulsets': statefulSetStrategy,
-  'autoscaling/horizontalpodautoscalers': shown(AUTOSCALER_TABLE),
+  'autoscaling/horizontalpodautoscalers': base => ({ ...defaulted(autoscalerDefaults)(base), table: AUTOSCALER_TABLE }),
   'certificates.k8s.io/certificatesigningrequests': shown(SIGNING_REQUEST_TABLE),
   'node.k8s.io/runtimeclasses': shown(RUNTIME_CLASS_TABLE),
   'resource.k8s.io/deviceclasses': shown(NAME_AND_AGE_TABLE),
   'resource.k8s.io/resourceclaims': shown(RESOURCE_CLAIM_TABLE),
   'resource.k8s.io/resourceclaimtemplates': shown(NAME_AND_AGE_TABLE),
   'resource.k8s.io/resourceslices': shown(RESOURCE_SLICE_TABLE),
-  'scheduling.k8s.io/priorityclasses': shown(PRIORITY_CLASS_TABLE),
+  'scheduling.k8s.io/priorityclasses': base => ({ ...defaulted(priorityClassDefaults)(base), table: PRIORITY_CLASS_TABLE }),
   'storage.k8s.io/csidrivers': shown(CSI_DRIVER_TABLE),
   'storage.k8s.io/csinodes': shown(CSI_NODE_TABLE),
-  'storage.k8s.io/storageclasses': shown(STORAGE_CLASS_TABLE),
+  'storage.k8s.io/storageclasses': base => ({ ...defaulted(storageClassDefaults)(base), table: STORAGE_CLASS_TABLE }),
   'storage.k8s.io/volumeattachments': shown(VOLUME_ATTACHMENT_TABLE),
   'storage.k8s.io/volumeattributesclasses': shown(VOLUME_ATTRIBUTES_CLASS_TABLE),
-  'batch/cronjobs': base => ({ ...base, table: CRON_JOB_TABLE }),
+  'batch/cronjobs': base => ({ ...defaulted(cronJobDefaults)(base), table: CRON_JOB_TABLE }),
   'batch/jobs': jobStrategy,
   'coordination.k8s.io/leases': leaseStrategy,
   'discovery.k8s.io/endpointslices': endpointSliceStrategy,

@@ -34,6 +34,7 @@ export const endpointsStrategy = (base: Strategy): Strategy => ({
 export const endpointSliceStrategy = (base: Strategy): Strategy => ({
   ...base,
   applyDefaults: draft => {
+    for (const endpoint of (draft as unknown as EndpointSlice).endpoints ?? []) endpoint.conditions ??= {}
     for (const port of (draft as unknown as EndpointSlice).ports ?? []) {
       port.name ??= ''
       port.protocol ??= 'TCP'
@@ -44,7 +45,7 @@ export const endpointSliceStrategy = (base: Strategy): Strategy => ({
   // Labels choose which consumers see a slice, so they count as content.
   generationChanges: (next, old) => ['endpoints', 'ports', 'addressType'].some(field => !equalJson(next[field], old[field])) ||
     !equalJson(next.metadata.labels ?? {}, old.metadata.labels ?? {}),
-  warnings: object => ((object as unknown as EndpointSlice).addressType === 'FQDN' ? ['addressType: FQDN endpoints are deprecated'] : []),
+  warnings: object => ((object as unknown as EndpointSlice).addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : []),
   table: ENDPOINT_SLICE_TABLE,
 })
 
@@ -102,7 +103,7 @@ function validateSlice(object: ApiObject, old: ApiObject | undefined): readonly 
     if (name !== '') errors.push(...dns1123Label(name).map(problem => invalid(`${at}.name`, name, problem)))
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name))
     names.add(name)
-    if (port !== undefined) errors.push(...portNumber(`${at}.port`, port))
+    if (port !== undefined && port !== 0) errors.push(...portNumber(`${at}.port`, port))
     errors.push(...oneOf(`${at}.protocol`, protocol, TRANSPORT_PROTOCOLS, { needed: true }))
     if (appProtocol !== undefined) errors.push(...qualifiedName(appProtocol).map(problem => invalid(`${at}.appProtocol`, appProtocol, problem)))
   })
@@ -116,9 +117,9 @@ function validateEndpoint(endpoint: SliceEndpoint, path: string, addressType: st
   const { addresses = [], hostname, nodeName, hints } = endpoint
   if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'))
   if (addresses.length > MAX_ADDRESSES) errors.push(tooMany(`${path}.addresses`, addresses.length, MAX_ADDRESSES))
-  addresses.forEach((text, index) => errors.push(...validateSliceAddress(text, `${path}.addresses[${index}]`, addressType, known)))
-  if (hostname !== undefined) errors.push(...dns1123Label(hostname).map(problem => invalid(`${path}.hostname`, hostname, problem)))
+  addresses.forEach((text, index) => errors.push(...validateSliceAddress(text, `${path}.addresses`, index, addressType, known)))
   if (nodeName !== undefined) errors.push(...dns1123Subdomain(nodeName).map(problem => invalid(`${path}.nodeName`, nodeName, problem)))
+  if (hostname !== undefined) errors.push(...dns1123Label(hostname).map(problem => invalid(`${path}.hostname`, hostname, problem)))
   for (const list of ['forZones', 'forNodes'] as const) {
     const items = hints?.[list] ?? []
     if (items.length > MAX_HINTS) errors.push(tooMany(`${path}.hints.${list}`, items.length, MAX_HINTS))
@@ -133,11 +134,12 @@ function validateEndpoint(endpoint: SliceEndpoint, path: string, addressType: st
   return errors
 }
 
-function validateSliceAddress(text: string, field: string, addressType: string, known: ReadonlySet<string>): readonly FieldError[] {
+function validateSliceAddress(text: string, path: string, index: number, addressType: string, known: ReadonlySet<string>): readonly FieldError[] {
+  const field = `${path}[${index}]`
   if (addressType === 'FQDN') return dns1123Subdomain(text).map(problem => invalid(field, text, problem))
   if (addressType !== 'IPv4' && addressType !== 'IPv6') return []
   const errors = validateEndpointIp(field, text, { grandfathered: known.has(text) })
   const address = tryParseAddress(text)
-  if (address !== undefined && `IPv${address.family}` !== addressType) return [invalid(field, text, `must be an ${addressType} address`)]
+  if (address !== undefined && `IPv${address.family}` !== addressType) return [invalid(path, text, `must be an ${addressType} address`)]
   return errors
 }

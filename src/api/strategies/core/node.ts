@@ -34,7 +34,7 @@ export const nodeStrategy = (base: Strategy): Strategy => ({
     if (!tainted) spec.taints = [...(spec.taints ?? []), { key: NOT_READY_TAINT, effect: 'NoSchedule' }]
     draft.metadata.annotations = { [TTL_ANNOTATION]: '0', ...draft.metadata.annotations }
   },
-  validateCreate: validateNode,
+  validateCreate: object => validateNode(object).filter(({ field }) => !field.startsWith('status.addresses')),
   update: { ...base.update, validate: (next, old) => [...validateNode(next), ...validateChange(next, old)] },
   subresources: { status: statusRules({ metadata: ['labels', 'annotations'], validate: validateNode }) },
   fieldLabels: ['spec.unschedulable'],
@@ -44,18 +44,19 @@ export const nodeStrategy = (base: Strategy): Strategy => ({
 
 function validateNode(object: ApiObject): readonly FieldError[] {
   const { spec = {}, status = {} } = object as unknown as Node
-  const errors: FieldError[] = [...validatePodCidrs(spec)]
+  const errors: FieldError[] = []
   const taints = new Set<string>()
   ;(spec.taints ?? []).forEach(({ key = '', value = '', effect = '' }, index) => {
-    const at = `spec.taints[${index}]`
+    const at = `metadata.taints[${index}]`
     if (key === '') errors.push(required(`${at}.key`))
     else errors.push(...qualifiedName(key).map(problem => invalid(`${at}.key`, key, problem)))
     if (effect === '') errors.push(required(`${at}.effect`))
     else if (!EFFECTS.includes(effect as 'NoExecute')) errors.push(notSupported(`${at}.effect`, effect, EFFECTS))
     const id = `${key}:${effect}`
-    if (taints.has(id)) errors.push({ ...duplicate(at, { key, value, effect }), body: `Duplicate value: ${JSON.stringify({ key, value, effect })}: taints must be unique by key and effect pair` })
+    if (taints.has(id)) errors.push({ ...duplicate(at, { key, value, effect }), body: `Duplicate value: ${JSON.stringify({ Key: key, Value: value, Effect: effect, TimeAdded: null })}: taints must be unique by key and effect pair` })
     taints.add(id)
   })
+  errors.push(...validatePodCidrs(spec))
   const addresses = new Set<string>()
   ;(status.addresses ?? []).forEach((entry, index) => {
     const id = `${entry.type}/${entry.address}`

@@ -4,11 +4,11 @@ import type { Lease } from 'kubernetes-types/coordination/v1.d.ts'
 import type { ClusterRole, RoleBinding } from 'kubernetes-types/rbac/v1.d.ts'
 import { formatAddress, tryParseAddress } from '../../../net/ip/address.ts'
 import { pathSegment } from '../../metadata/names.ts'
-import { parseCidr, validateCidr } from '../../metadata/validate-ip.ts'
+import { parseCidr, validateCidr, validateIp } from '../../metadata/validate-ip.ts'
 import { nonNegative } from '../../metadata/validate-value.ts'
 import { equalJson, type ApiObject } from '../../object.ts'
 import type { Strategy } from '../../registry/strategy.ts'
-import { forbidden, immutable, invalid, notSupported, required, tooMany, type FieldError } from '../../status/field-error.ts'
+import { forbidden, immutable, invalid, notSupported, quote, required, tooMany, type FieldError } from '../../status/field-error.ts'
 import { LEASE_TABLE, NAME_AND_AGE_TABLE, POD_DISRUPTION_BUDGET_TABLE } from '../../tables/core.ts'
 import { IP_ADDRESS_TABLE, SERVICE_CIDR_TABLE } from '../../tables/networking.ts'
 import { ROLE_BINDING_TABLE } from '../../tables/rbac.ts'
@@ -53,7 +53,9 @@ export function numberOrPercent(field: string, value: number | string | undefine
 }
 
 export const budgetStrategy = (base: Strategy): Strategy => ({
-  ...both(validateBudget)(base), requiresResourceVersion: true, table: POD_DISRUPTION_BUDGET_TABLE,
+  ...both(validateBudget)(base),
+  prepareForCreate: draft => { draft['status'] = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 } },
+  requiresResourceVersion: true, table: POD_DISRUPTION_BUDGET_TABLE,
   generationChanges: (next, old) => !equalJson(next['spec'], old['spec']),
 })
 
@@ -109,7 +111,7 @@ export const roleBindingStrategy = (base: Strategy): Strategy => ({
 function validateBinding(object: ApiObject): readonly FieldError[] {
   const { roleRef, subjects = [] } = object as unknown as RoleBinding
   const namespaced = object.kind === 'RoleBinding'
-  const kinds = namespaced ? ['ClusterRole', 'Role'] : ['ClusterRole']
+  const kinds = namespaced ? ['Role', 'ClusterRole'] : ['ClusterRole']
   const errors: FieldError[] = []
   if (roleRef?.apiGroup !== RBAC_GROUP) errors.push(notSupported('roleRef.apiGroup', roleRef?.apiGroup ?? '', [RBAC_GROUP]))
   if (!kinds.includes(roleRef?.kind ?? '')) errors.push(notSupported('roleRef.kind', roleRef?.kind ?? '', kinds))
@@ -119,7 +121,7 @@ function validateBinding(object: ApiObject): readonly FieldError[] {
     const at = `subjects[${index}]`
     if (name === '') errors.push(required(`${at}.name`))
     if (!SUBJECTS.includes(kind as 'User')) errors.push(notSupported(`${at}.kind`, kind, SUBJECTS))
-    if (kind === 'ServiceAccount' && namespace === '' ) errors.push(required(`${at}.namespace`))
+    if (kind === 'ServiceAccount' && namespace === '' && !namespaced) errors.push(required(`${at}.namespace`))
   })
   return errors
 }
@@ -130,7 +132,8 @@ export const ipAddressStrategy = (base: Strategy): Strategy => ({
   ...base,
   nameRule: name => {
     const address = tryParseAddress(name)
-    if (address === undefined) return ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']
+    const [problem] = validateIp('', name)
+    if (address === undefined || problem !== undefined) return [problem!.body.replace(`Invalid value: ${quote(name)}: `, '')]
     return formatAddress(address) === name ? [] : [`must be in canonical form (${JSON.stringify(formatAddress(address))})`]
   },
   validateCreate: object => {
@@ -161,8 +164,8 @@ export const serviceCidrStrategy = (base: Strategy): Strategy => ({
     if (cidrs.length > 2) return [tooMany('spec.cidrs', cidrs.length, 2)]
     const errors = cidrs.flatMap((text, index) => validateCidr(`spec.cidrs[${index}]`, text))
     const families = cidrs.map(text => parseCidr(text)?.address.family)
-    if (errors.length === 0 && families.length === 2 && families[0] === families[1]) {
-      return [invalid('spec.cidrs', cidrs, 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64')]
+    if (families.length === 2 && families[0] === families[1]) {
+      errors.push(invalid('spec.cidrs', cidrs, 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'))
     }
     return errors
   },

@@ -25,7 +25,7 @@ function validateIngress(object: ApiObject): readonly FieldError[] {
   const { rules = [], defaultBackend, ingressClassName } = (object as unknown as Ingress).spec ?? {}
   const errors: FieldError[] = []
   if (rules.length === 0 && defaultBackend === undefined) {
-    errors.push(invalid('spec', rules, 'either `defaultBackend` or `rules` must be specified'))
+    errors.push(invalid('spec', null, 'either `defaultBackend` or `rules` must be specified'))
   }
   if (defaultBackend !== undefined) errors.push(...validateBackend(defaultBackend, 'spec.defaultBackend'))
   rules.forEach(({ host = '', http }, index) => {
@@ -47,7 +47,7 @@ function validatePath({ path = '', pathType, backend }: HTTPIngressPath, at: str
 }
 
 function validateBackend({ service, resource }: IngressBackend, at: string): readonly FieldError[] {
-  if (service === undefined && resource === undefined) return [required(at, 'resource or service backend is required')]
+  if (service === undefined && resource === undefined) return [invalid(at, '', 'resource or service backend is required')]
   if (service !== undefined && resource !== undefined) return [invalid(at, '', 'cannot set both resource and service backends')]
   if (service === undefined) return []
   const errors: FieldError[] = (service.name ?? '') === '' ? [required(`${at}.service.name`)] : []

@@ -1,12 +1,14 @@
 // v1 Pod.
 
 import type { Pod, PodSpec } from 'kubernetes-types/core/v1.d.ts'
-import { cloneJson, equalJson, type ApiObject, type Draft } from '../../object.ts'
+import { cloneJson, equalJson, formatTime, type ApiObject, type Draft } from '../../object.ts'
 import { restore, statusRules, type Strategy, type UpdateRules } from '../../registry/strategy.ts'
 import { POD_TABLE } from '../../tables/pod.ts'
 import { podSpecDefaults } from './defaults.ts'
 import { qosClassOf } from './quality.ts'
 import { validatePod, validatePodUpdate } from './validate.ts'
+
+const GATED = { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' } as const
 
 export const podSpecOf = (object: ApiObject): PodSpec => ((object as unknown as Pod).spec ?? { containers: [] })
 
@@ -22,8 +24,12 @@ export const podStrategy = (base: Strategy): Strategy => ({
     if ((status?.podIP ?? '') === '' && status?.podIPs?.[0] !== undefined) draft['status'] = { ...status, podIP: status.podIPs[0].ip }
     else if ((status?.podIP ?? '') !== '' && (status!.podIPs?.length ?? 0) === 0) draft['status'] = { ...status, podIPs: [{ ip: status!.podIP }] }
   },
-  prepareForCreate: draft => {
-    draft['status'] = { phase: 'Pending', qosClass: qosClassOf(podSpecOf(draft)) }
+  prepareForCreate: (draft, { nowMs }) => {
+    const spec = podSpecOf(draft)
+    draft['status'] = {
+      phase: 'Pending', qosClass: qosClassOf(spec),
+      ...((spec.schedulingGates?.length ?? 0) === 0 ? {} : { conditions: [{ ...GATED, lastTransitionTime: formatTime(nowMs) }] }),
+    }
   },
   validateCreate: validatePod,
   update: { ...base.update, validate: validatePodUpdate },

@@ -5,10 +5,10 @@ import { dns1123Label, dns1123Subdomain, envVarName, ianaPortName, qualifiedName
 import { parseQuantity, QUANTITY_FORMAT } from '../../metadata/quantity.ts'
 import { validateLabels } from '../../metadata/validate-metadata.ts'
 import { duplicate, invalid, notFound, required, type FieldError } from '../../status/field-error.ts'
-import { nonNegative, oneOf, portNumber, TRANSPORT_PROTOCOLS } from '../../metadata/validate-value.ts'
+import { oneOf, portNumber, TRANSPORT_PROTOCOLS } from '../../metadata/validate-value.ts'
 
-const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'] as const
-const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'] as const
+const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'] as const
+const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'] as const
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'] as const
 const TERMINATION_POLICIES = ['FallbackToLogsOnError', 'File'] as const
 const EFFECTS = ['NoExecute', 'NoSchedule', 'PreferNoSchedule'] as const
@@ -36,7 +36,6 @@ export function validatePodSpec(spec: PodSpec, path: string): readonly FieldErro
     if (value !== '') errors.push(...rule(value).map(problem => invalid(`${path}.${field}`, value, problem)))
   }
   ;(spec.tolerations ?? []).forEach((toleration, index) => errors.push(...validateToleration(toleration, `${path}.tolerations[${index}]`)))
-  errors.push(...nonNegative(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds))
   if (spec.activeDeadlineSeconds !== undefined && (spec.activeDeadlineSeconds < 1 || spec.activeDeadlineSeconds > 2_147_483_647)) {
     errors.push(invalid(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 'must be between 1 and 2147483647, inclusive'))
   }
@@ -122,7 +121,7 @@ function validateToleration({ key = '', operator = '', value = '', effect = '', 
   const errors: FieldError[] = key === '' ? [] : qualifiedName(key).map(problem => invalid(`${path}.key`, key, problem))
   if (key === '' && operator !== 'Exists') errors.push(invalid(`${path}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"'))
   if (tolerationSeconds !== undefined && effect !== 'NoExecute') errors.push(invalid(`${path}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
-  if (operator === 'Exists' && value !== '') errors.push(invalid(`${path}.operator`, operator, 'value must be empty when `operator` is \'Exists\''))
+  if (operator === 'Exists' && value !== '') errors.push(invalid(`${path}.operator`, value, 'value must be empty when `operator` is \'Exists\''))
   if (operator !== '') errors.push(...oneOf(`${path}.operator`, operator, ['Equal', 'Exists']))
   if (effect !== '') errors.push(...oneOf(`${path}.effect`, effect, EFFECTS))
   return errors

@@ -44,10 +44,10 @@ function validateAddresses(spec: ServiceSpec, old: ServiceSpec | undefined): rea
   const single = spec.clusterIP ?? ''
   if (single === '' && list.length > 0) errors.push(invalid(path, list, 'must be empty when `clusterIP` is not specified'))
   if (single !== '' && list.length === 0) errors.push(required(path))
-  if (single !== '' && list.length > 0 && list[0] !== single) errors.push(invalid(`${path}[0]`, list, 'first value must match `clusterIP`'))
+  if (single !== '' && list.length > 0 && list[0] !== single) errors.push(invalid(path, list, 'first value must match `clusterIP`'))
   const isNone = (text: string): boolean => text === CLUSTER_IP_NONE
   if (list.length > 1 && list.some(isNone)) {
-    list.forEach((text, index) => { if (isNone(text)) errors.push(invalid(`${path}[${index}]`, text, "'None' must be the first and only value")) })
+    errors.push(invalid(path, list, "'None' must be the first and only value"))
     return errors
   }
   if (list.length === 1 && isNone(list[0]!)) {

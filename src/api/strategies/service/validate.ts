@@ -13,7 +13,7 @@ import { validateClusterIpFields } from './validate-cluster-ips.ts'
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const
 const AFFINITIES = ['ClientIP', 'None'] as const
 const TRAFFIC_POLICIES = ['Cluster', 'Local'] as const
-const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'] as const
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode'] as const
 const MAX_AFFINITY_SECONDS = 86_400
 const TOPOLOGY_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode'] as const
 
@@ -69,7 +69,10 @@ function validatePorts(spec: ServiceSpec): readonly FieldError[] {
   const nodePorts = new Set<string>()
   ports.forEach((port, index) => {
     const key = `${port.protocol}/${port.port}`
-    if (numbers.has(key)) errors.push(duplicate(`spec.ports[${index}]`, { name: port.name ?? '', protocol: port.protocol, port: port.port }))
+    if (numbers.has(key)) {
+      // Upstream shows its internal type here, with just the two fields that collide.
+      errors.push(duplicate(`spec.ports[${index}]`, { Name: '', Protocol: port.protocol, AppProtocol: null, Port: port.port, TargetPort: 0, NodePort: 0 }))
+    }
     numbers.add(key)
     if ((port.nodePort ?? 0) === 0) return
     const nodeKey = `${port.protocol}/${port.nodePort}`

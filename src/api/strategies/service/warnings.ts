@@ -7,7 +7,7 @@ export function serviceWarnings(object: ApiObject): readonly string[] {
   const spec = serviceSpec(object)
   const warnings: string[] = []
   if ((spec.externalIPs?.length ?? 0) > 0) {
-    warnings.push('spec.externalIPs is deprecated in v1.36+; use another way of exposing the service')
+    warnings.push('spec.externalIPs is deprecated and may no longer be implemented in some clusters')
   }
   if (isHeadless(spec)) {
     if ((spec.loadBalancerIP ?? '') !== '') warnings.push("spec.loadBalancerIP is ignored when spec.clusterIP is \"None\"")

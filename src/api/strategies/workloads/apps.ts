@@ -5,7 +5,7 @@ import type { ReplicationControllerSpec } from 'kubernetes-types/core/v1.d.ts'
 import { nonNegative, oneOf } from '../../metadata/validate-value.ts'
 import { equalJson, type ApiObject } from '../../object.ts'
 import { statusRules, type Strategy } from '../../registry/strategy.ts'
-import { forbidden, invalid, required, type FieldError } from '../../status/field-error.ts'
+import { forbidden, invalid, notSupported, required, type FieldError } from '../../status/field-error.ts'
 import { DAEMON_SET_TABLE, DEPLOYMENT_TABLE, REPLICA_SET_TABLE, REPLICATION_CONTROLLER_TABLE, STATEFUL_SET_TABLE } from '../../tables/workloads.ts'
 import { numberOrPercent } from '../core/small.ts'
 import { asWorkload, templateDefaults, validateSelectorAndTemplate, validateTemplate, validateUnchangedSelector } from './template.ts'
@@ -68,7 +68,8 @@ type RollingStrategy = { type?: string; rollingUpdate?: { maxUnavailable?: numbe
 
 function validateStrategy(strategy: RollingStrategy, path: string, types: readonly string[]): readonly FieldError[] {
   const { type, rollingUpdate } = strategy ?? {}
-  const errors = [...oneOf(`${path}.type`, type, types, { needed: true })]
+  if (!types.includes(type ?? '')) return [notSupported(path, { Type: type ?? '', RollingUpdate: null }, types)]
+  const errors: FieldError[] = []
   if (type !== 'RollingUpdate') {
     if (rollingUpdate !== undefined && type === 'Recreate') errors.push(forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'"))
     return errors
@@ -83,6 +84,7 @@ function validateStrategy(strategy: RollingStrategy, path: string, types: readon
 const isZero = (value: number | string | undefined): boolean => value === undefined || value === 0 || value === '0%'
 
 const REPLICAS_FIELD: Partial<Strategy> = {
+  prepareForCreate: draft => { draft['status'] = { replicas: 0 } },
   fieldLabels: ['status.replicas'],
   selectableFields: object => ({ 'status.replicas': String((object as unknown as { status?: { replicas?: number } }).status?.replicas ?? 0) }),
 }
@@ -140,10 +142,10 @@ export const daemonSetStrategy = (base: Strategy): Strategy => workload(base, {
     return [
       ...validateSelectorAndTemplate(object), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
       ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
-      ...validateStrategy(spec.updateStrategy, 'spec.updateStrategy', ['OnDelete', 'RollingUpdate']),
+      ...validateStrategy(spec.updateStrategy, 'spec.updateStrategy', ['RollingUpdate', 'OnDelete']),
     ]
   },
-}, { table: DAEMON_SET_TABLE })
+}, { prepareForCreate: draft => { draft['status'] = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 } }, table: DAEMON_SET_TABLE })
 
 const STATEFUL_MUTABLE = "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
 const STATEFUL_FREE = ['replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy', 'minReadySeconds'] as const
@@ -151,6 +153,7 @@ const STATEFUL_FREE = ['replicas', 'ordinals', 'template', 'updateStrategy', 're
 export const statefulSetStrategy = (base: Strategy): Strategy => workload(base, {
   defaults: draft => {
     const { spec } = asWorkload<StatefulSetSpec>(draft)
+    spec.serviceName ??= ''
     spec.podManagementPolicy ||= 'OrderedReady'
     spec.updateStrategy ??= {}
     spec.updateStrategy.type ||= 'RollingUpdate'
@@ -169,7 +172,8 @@ export const statefulSetStrategy = (base: Strategy): Strategy => workload(base, 
     const { spec } = asWorkload<StatefulSetSpec>(object)
     return [
       ...oneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel'], { needed: true }),
-      ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate'], { needed: true }),
+      ...(['OnDelete', 'RollingUpdate'].includes(spec.updateStrategy?.type ?? '') ? []
+        : [invalid('spec.updateStrategy', { Type: spec.updateStrategy?.type ?? '', RollingUpdate: null }, "must be 'RollingUpdate' or 'OnDelete'")]),
       ...nonNegative('spec.replicas', spec.replicas), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
       ...validateSelectorAndTemplate(object),
     ]
@@ -179,4 +183,4 @@ export const statefulSetStrategy = (base: Strategy): Strategy => workload(base, 
       Object.fromEntries(Object.entries(asWorkload(object).spec).filter(([field]) => !STATEFUL_FREE.includes(field as 'replicas')))
     return equalJson(fixed(next), fixed(old)) ? [] : [forbidden('spec', `updates to statefulset spec for fields other than ${STATEFUL_MUTABLE} are forbidden`)]
   },
-}, { table: STATEFUL_SET_TABLE })
+}, { prepareForCreate: draft => { draft['status'] = { replicas: 0, availableReplicas: 0 } }, table: STATEFUL_SET_TABLE })

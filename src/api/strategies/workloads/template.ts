@@ -37,20 +37,22 @@ export function templateDefaults(template: PodTemplateSpec | undefined): void {
 export function validateSelectorAndTemplate(object: ApiObject, restartPolicies: readonly string[] = ['Always']): readonly FieldError[] {
   const { selector, template } = asWorkload(object).spec
   const errors: FieldError[] = []
-  if (selector === undefined) errors.push(required('spec.selector'))
-  else {
+  if (selector === undefined) {
+    if (object.kind !== 'DaemonSet') errors.push(required('spec.selector'))
+  } else {
     errors.push(...validateLabelSelector(selector, 'spec.selector'))
+    if (errors.length > 0) errors.push(invalid('spec.selector', selector, 'invalid label selector'))
     if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions?.length ?? 0) === 0) {
       errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${object.kind.toLowerCase()}`))
     }
   }
-  if (template === undefined) return [...errors, required('spec.template')]
-  const labels = template.metadata?.labels ?? {}
+  const labels = template?.metadata?.labels
   const parsed = labelSelectorOf(selector)
-  if (errors.length === 0 && parsed !== undefined && !matchesLabels(parsed, labels)) {
-    errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
+  // No selector at all matches nothing, so the template's labels cannot match it.
+  if (parsed === undefined ? selector === undefined : !matchesLabels(parsed, labels)) {
+    errors.push(invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'))
   }
-  return [...errors, ...validateTemplate(template, 'spec.template', restartPolicies)]
+  return [...errors, ...validateTemplate(template ?? {}, 'spec.template', restartPolicies)]
 }
 
 export function validateTemplate(template: PodTemplateSpec, path: string, restartPolicies: readonly string[] = ['Always']): readonly FieldError[] {
