@@ -16,6 +16,7 @@ import { PortAllocator, type PortRange } from './allocators/port-allocator.ts'
 import { ServiceAllocators } from './allocators/service-allocators.ts'
 import { BearerTokens } from './authentication/bearer-token.ts'
 import { ClientCertificates } from './authentication/client-certificate.ts'
+import { NodeScope } from './authorization/node-scope.ts'
 import { BindingEscalation, RoleEscalation } from './authorization/escalation.ts'
 import { aggregateRoles } from './authorization/role-aggregation.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
@@ -148,6 +149,7 @@ export class ApiServer implements AsyncDisposable {
     const tokens = new BearerTokens({ staticTokens: options.staticTokens, serviceAccounts: options.serviceAccountTokens, objects, catalog, clock })
     const dispatcher = new Dispatcher({
       serving, catalog, authenticators: [new ClientCertificates(clock), tokens], authorizer, servePath,
+      nodeScope: new NodeScope({ objects, pods: catalog.builtin('', 'pods') }),
       fairness: new Fairness(options.limits), metrics: new RequestMetrics(registry),
       subresources: {
         '*/scale': { get: getScale, update: putScale, patch: patchScale },

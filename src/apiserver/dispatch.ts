@@ -11,6 +11,7 @@ import { impersonationOf } from './authentication/impersonation.ts'
 import type { Fairness } from './fairness.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { Attributes, Authorizer, ResourceAttributes } from './authorization/attributes.ts'
+import type { NodeScope } from './authorization/node-scope.ts'
 import { forbiddenError } from './authorization/forbidden.ts'
 import type { Catalog } from './catalog.ts'
 import { Exchange } from './http/exchange.ts'
@@ -24,6 +25,7 @@ export type DispatchOptions = Readonly<{
   catalog: Catalog
   authenticators: readonly Authenticator[]
   authorizer: Authorizer
+  nodeScope: NodeScope
   subresources: SubresourceHandlers
   /** Resources that store nothing, by "group/plural verb". */
   virtual: Readonly<Record<string, (call: Call) => Promise<void>>>
@@ -96,7 +98,9 @@ export class Dispatcher {
     }
     const verb = verbOf(exchange.method, info, exchange.query)
     if (verb === undefined) throw routeMethodNotAllowed()
-    this.#authorize(resourceAttributes(exchange, info, verb))
+    const attributes = resourceAttributes(exchange, info, verb)
+    this.#authorize(attributes)
+    await this.#options.nodeScope.check(attributes, exchange.signal)
     const resource = catalog.index.find(info.group, info.version, info.plural)
     if (resource === undefined || (!resource.namespaced && info.namespace !== '')) return sendPageNotFound(exchange)
     using _place = this.#options.fairness.enter(verb === 'watch' ? 'watch' : READ_VERBS.has(verb) ? 'read' : 'write', exchange.user)

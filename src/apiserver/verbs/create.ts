@@ -4,6 +4,7 @@ import { NAME_TRIES } from '../../api/metadata/generate-name.ts'
 import { cloneJson, type ApiObject, type Draft } from '../../api/object.ts'
 import { beginCreate, finishCreate } from '../../api/registry/write.ts'
 import { alreadyExists, nameExhausted, serverTimeout } from '../../api/status/status.ts'
+import { checkNodeBody } from '../authorization/node-scope.ts'
 import { sendValue } from '../http/send.ts'
 import { decodeObject } from '../http/decode-body.ts'
 import { joinParts } from '../objects/object-store.ts'
@@ -35,6 +36,7 @@ export async function createObject(call: Call, body: Draft, options: WriteOption
     const draft = cloneJson(body)
     const context = writeContext({ serving, user: exchange.user })
     beginCreate({ resource, strategy }, draft, request, context)
+    checkNodeBody(exchange.user, resource, draft)
     const guard = await guardNamespace(serving.objects, serving.namespaces, { resource, object: draft }, signal)
     const admitted = await serving.admission.create(resource, draft, {
       ...context, dryRun: options.dryRun, subresource: '', signal, warn: text => exchange.warn(text),

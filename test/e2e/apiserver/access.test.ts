@@ -106,3 +106,35 @@ test('kubectl auth can-i and whoami tell the truth, for oneself and as another (
   t.is((await frank.get('/api/v1/pods', { 'impersonate-user': 'kubernetes-admin', 'impersonate-group': 'system:masters' })).code, 403)
 })
 
+
+test('a node\'s credentials reach its own objects and what its pods name, nothing of other nodes', async t => {
+  using node = await userOf('system:node:n1', ['system:nodes'])
+  for (const name of ['n1', 'n2']) {
+    const made = await node.post('/api/v1/nodes', { metadata: { name } })
+    t.is(made.code, name === 'n1' ? 201 : 403, made.text)
+  }
+  await api.post('/api/v1/nodes', { metadata: { name: 'n2' } })
+  t.is((await node.get('/api/v1/nodes')).code, 200)
+  t.is((await node.patch('/api/v1/nodes/n1/status', 'strategic-merge', { status: { conditions: [{ type: 'Ready', status: 'True' }] } })).code, 200)
+  const other = await node.patch('/api/v1/nodes/n2/status', 'strategic-merge', { status: { conditions: [{ type: 'Ready', status: 'True' }] } })
+  t.is(other.code, 403)
+  t.is(other.json.message, 'nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"')
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases'
+  t.is((await node.post(leases, { metadata: { name: 'n1' }, spec: { holderIdentity: 'n1' } })).code, 201)
+  t.is((await node.post(leases, { metadata: { name: 'n2' }, spec: { holderIdentity: 'n1' } })).code, 403)
+  const ns = '/api/v1/namespaces/default'
+  for (const name of ['mine', 'theirs']) {
+    await api.post(`${ns}/secrets`, { metadata: { name }, stringData: { a: 'b' } })
+    await api.post(`${ns}/pods`, { metadata: { name }, spec: { containers: [{ name: 'c', image: 'i', envFrom: [{ secretRef: { name } }] }] } })
+    await api.post(`${ns}/pods/${name}/binding`, { target: { kind: 'Node', name: name === 'mine' ? 'n1' : 'n2' } })
+  }
+  t.is((await node.get(`${ns}/secrets/mine`)).code, 200)
+  t.is((await node.get(`${ns}/secrets/theirs`)).json.message, 'secrets "theirs" is forbidden: no relationship found between node "n1" and this object')
+  t.is((await node.get(`${ns}/secrets`)).code, 403)
+  t.is((await node.patch(`${ns}/pods/mine/status`, 'strategic-merge', { status: { phase: 'Running' } })).code, 200)
+  t.is((await node.patch(`${ns}/pods/theirs/status`, 'strategic-merge', { status: { phase: 'Running' } })).code, 403)
+  t.is((await node.delete(`${ns}/pods/theirs`)).code, 403)
+  t.is((await node.post(`${ns}/pods`, { metadata: { name: 'new' }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } })).code, 403)
+  t.is((await node.post(`${ns}/serviceaccounts/default/token`, {})).code, 201)
+  t.is((await node.delete(`${ns}/pods/mine`, { gracePeriodSeconds: 0 })).code, 200)
+})
