@@ -34,7 +34,8 @@ export function readData(attributes: Attributes, type: number): Buffer | Verdict
   return data.bytes(NFTA_DATA.VALUE) ?? readVerdict(data)
 }
 
-function readVerdict(data: Attributes): Verdict {
+/** Reads NFTA_DATA_VERDICT among the attributes of a struct nft_data. */
+export function readVerdict(data: Attributes): Verdict {
   const verdict = data.nested(NFTA_DATA.VERDICT)
   const code = verdict?.u32be(NFTA_VERDICT.CODE)
   const kind = (Object.keys(VERDICT_CODE) as (keyof typeof VERDICT_CODE)[]).find(name => VERDICT_CODE[name] >>> 0 === code)

@@ -8,6 +8,7 @@ import type { NetnsReference } from '../netns/identity.ts'
 import { batchFrame, changeMessages, nftRequest } from './change-messages.ts'
 import { NETLINK_NETFILTER, NFNLGRP_NFTABLES, NFT_MSG, NFTA_CHAIN, NFTA_GEN, NFTA_RULE, NFTA_SET, NFTA_SET_ELEM_LIST, nftMessageType, type TableFamily } from './constants.ts'
 import { describeChange, type Chain, type Change, type Element, type Rule, type Set, type Table, type TableName } from './objects.ts'
+import { scanElements, type ElementText } from './scan-elements.ts'
 import { attributesOf, familyOf, readChain, readElements, readRule, readSet, readTable } from './read-objects.ts'
 
 export type NftablesOptions = Readonly<{
@@ -118,11 +119,19 @@ export class Nftables implements Disposable, AsyncDisposable {
 
   /** All elements. Rejects with ENOENT when the set is absent; never answers a list that changed under the reader. */
   async elements(where: TableName & Readonly<{ set: string }>, options: Cancel): Promise<readonly Element[]> {
+    return (await this.#dumpElements(where, options)).flatMap(readElements)
+  }
+
+  /** Like `elements` for sets of any size: hands each element to `visit`, as text, once the whole dump is there. */
+  async scan(where: TableName & Readonly<{ set: string }>, visit: (element: ElementText) => void, options: Cancel): Promise<void> {
+    for (const message of await this.#dumpElements(where, options)) scanElements(message, visit)
+  }
+
+  #dumpElements(where: TableName & Readonly<{ set: string }>, options: Cancel): Promise<readonly Message[]> {
     const request = nftRequest(NFT_MSG.GETSETELEM, where.family, `dump ${where.family} ${where.table} ${where.set}`)
       .string(NFTA_SET_ELEM_LIST.TABLE, where.table)
       .string(NFTA_SET_ELEM_LIST.SET, where.set)
-    const replies = await this.#socket.dump(request, options)
-    return replies.flatMap(readElements)
+    return this.#socket.dump(request, options)
   }
 
   async #dump<T>(request: MessageWriter, type: number, read: (message: Message, family: TableFamily) => T, options: Cancel): Promise<readonly T[]> {

@@ -1,8 +1,8 @@
 // Reads our table whole: the only place where the nftables mode looks at the kernel.
 
 import type { Family } from '../../net/ip/address.ts'
-import type { Element } from '../../net/nfnetlink/objects.ts'
 import type { Nftables } from '../../net/nfnetlink/nftables.ts'
+import { contentText, scannedText } from '../nftables/element-change.ts'
 import { EMPTY_KERNEL, type KernelState } from '../nftables/plan-resync.ts'
 import { SET_NAMES, tableOf, type SetName } from '../nftables/sets.ts'
 
@@ -23,9 +23,12 @@ async function readOnce(nft: Nftables, family: Family, options: { signal: AbortS
   const table = (await nft.tables(options)).find(candidate => candidate.family === where.family && candidate.table === where.table)
   if (table === undefined) return EMPTY_KERNEL
   const sets = await nft.sets(where, options)
-  const elements = new Map<SetName, readonly Element[]>()
+  const elements = new Map<SetName, Map<string, string>>()
   for (const set of SET_NAMES) {
-    if (set !== 'affinity' && sets.some(present => present.set === set)) elements.set(set, await nft.elements({ ...where, set }, options))
+    if (set === 'affinity' || !sets.some(present => present.set === set)) continue
+    const found = new Map<string, string>()
+    await nft.scan({ ...where, set }, element => void found.set(scannedText(element), contentText(element)), options)
+    elements.set(set, found)
   }
   return { table, sets, elements, chains: await nft.chains(where, options), rules: await nft.rules(where, options) }
 }

@@ -71,7 +71,7 @@ export class NftablesBackend implements Backend {
       return { ...(await this.#resync(table.entries(), call)), fellBack: true }
     }
     this.#ruleset = ruleset
-    return { kind: 'partial', fellBack: false, repaired: [], written: writtenBy([batch]) }
+    return { kind: 'partial', fellBack: false, repaired: [], written: count(nothingWritten(), batch) }
   }
 
   /** True when what does not come from objects is other than it was. */
@@ -87,14 +87,20 @@ export class NftablesBackend implements Backend {
     this.#ruleset = undefined
     const kernel = await readKernelState(this.#nft, options.family, call)
     const ruleset = new NftablesRuleset(options, memoryOf(kernel.elements))
-    ruleset.plan(Array.from(entries, after => ({ key: after.port.key, before: undefined, after })))
-    const { batches, repairs } = planResync(kernel, ruleset)
-    for (const batch of batches) await this.#commit(batch, call)
+    ruleset.load(entries)
+    const written = nothingWritten()
+    const batches = planResync(kernel, ruleset)
+    let step = batches.next()
+    for (; step.done !== true; step = batches.next()) {
+      await this.#commit(step.value, call)
+      count(written, step.value)
+    }
+    const repairs = step.value
     const repaired = this.#programmed || kernel.table !== undefined ? repairs : []
     this.#ruleset = ruleset
     this.#programmed = true
     this.#openWatch()
-    return { kind: 'full', repaired, written: writtenBy(batches) }
+    return { kind: 'full', repaired, written }
   }
 
   /** A batch of many independent elements may exceed what one datagram holds when names are long. */
@@ -166,9 +172,11 @@ export class NftablesBackend implements Backend {
   }
 }
 
-function writtenBy(batches: readonly (readonly Change[])[]): Record<string, number> {
-  const written = { elements: 0, rules: 0 }
-  for (const change of batches.flat()) {
+type Written = { elements: number; rules: number }
+const nothingWritten = (): Written => ({ elements: 0, rules: 0 })
+
+function count(written: Written, batch: readonly Change[]): Written {
+  for (const change of batch) {
     if ('elements' in change) written.elements += change.elements.length
     else if (change.kind === 'add-rule') written.rules += 1
   }

@@ -39,7 +39,11 @@ export function fixedChains(options: NftablesRulesetOptions): readonly FixedChai
   })
   const rule = (comment: string, ...expressions: readonly Expression[]) => ({ comment, expressions })
   const calls = (chain: string) => ({ expressions: [...isNew, verdict(jump(chain))] })
-  const toVerdict = (set: string): Expression => ({ kind: 'lookup', set, sreg: r0, dreg: 'verdict' })
+  const isIn = (set: string): Expression => ({ kind: 'lookup', set, sreg: r0 })
+  const refuse = verdict(goto(REJECT_CHAIN))
+  // Why a number first, and the verdict in a rule of its own: class-numbers.ts.
+  const classify = (set: string): readonly Expression[] => [{ kind: 'lookup', set, sreg: r0, dreg: r0 }, { kind: 'meta-set', sreg: r0, key: 'priority' }]
+  const enter = { expressions: [{ kind: 'meta', dreg: r0, key: 'priority' }, { kind: 'lookup', set: 'classes', sreg: r0, dreg: 'verdict' }] satisfies readonly Expression[] }
   const memberOf = (set: string): readonly Expression[] => [loadAddress(family, 'daddr', r0), { kind: 'lookup', set, sreg: r0 }]
   const takesNodePorts = nodePortGuard(options)
   const sourceAt = register(words + 2)
@@ -65,17 +69,19 @@ export function fixedChains(options: NftablesRulesetOptions): readonly FixedChai
     {
       chain: regular('dispatch', 'new connections to services'),
       rules: [
-        rule('cluster IPs, external and load-balancer addresses', ...frontend, toVerdict('services')),
-        rule('node ports', ...takesNodePorts, ...nodePort, toVerdict('node-ports')),
+        rule('cluster IPs, external and load-balancer addresses', ...frontend, ...classify('services')),
+        enter,
+        rule('node ports', ...takesNodePorts, ...nodePort, ...classify('node-ports')),
+        enter,
       ],
     },
     {
       chain: regular('endpoints-check', 'services without endpoints'),
-      rules: [rule('refused', ...frontend, toVerdict('no-endpoints'))],
+      rules: [rule('refused', ...frontend, isIn('no-endpoints'), refuse)],
     },
     {
       chain: regular('node-ports-check', 'node ports without endpoints'),
-      rules: [rule('refused', ...takesNodePorts, ...nodePort, toVerdict('no-endpoint-node-ports'))],
+      rules: [rule('refused', ...takesNodePorts, ...nodePort, isIn('no-endpoint-node-ports'), refuse)],
     },
     {
       chain: regular('cluster-ips-check', 'what no service answers to'),

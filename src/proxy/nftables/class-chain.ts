@@ -29,12 +29,15 @@ export type ClassChain =
   | Readonly<{ policy: 'plain'; frontend: FrontendKind; balancing: Balancing }>
   /** externalTrafficPolicy Local: `local` for outside clients (dropped when its count is 0), `all` for this node and its pods. */
   | Readonly<{ policy: 'external-local'; frontend: FrontendKind; local: Balancing; all: Balancing }>
+  /** Endpoints exist, but none that this node may use under the policy in force. */
+  | Readonly<{ policy: 'nowhere' }>
   /** Where sticky connections end: the client is remembered, the endpoint's number resolved. */
   | Readonly<{ policy: 'stick'; affinitySeconds: number }>
 
 /** "internal-3", "internal-local-2-sticky-10800s", "node-port-local-1-of-4", "stick-10800s". */
 export function chainName(chain: ClassChain): string {
   if (chain.policy === 'stick') return `stick-${chain.affinitySeconds}s`
+  if (chain.policy === 'nowhere') return 'nowhere'
   const port = chain.frontend === 'node-port' ? 'node-port' : ''
   const suffix = (b: Balancing): string => (b.affinitySeconds === undefined ? '' : `-sticky-${b.affinitySeconds}s`)
   switch (chain.policy) {
@@ -53,7 +56,7 @@ export function chainName(chain: ClassChain): string {
 
 /** The chain itself behind all that it continues in: an order in which each exists before it is named. */
 export function withSuccessors(chain: ClassChain): readonly ClassChain[] {
-  if (chain.policy === 'stick') return [chain]
+  if (chain.policy === 'stick' || chain.policy === 'nowhere') return [chain]
   const balancing = chain.policy === 'external-local' ? chain.all : chain.balancing
   const stick: readonly ClassChain[] = balancing.affinitySeconds === undefined ? [] : [{ policy: 'stick', affinitySeconds: balancing.affinitySeconds }]
   return chain.policy === 'external-local' ? [...stick, plainOf(chain), chain] : [...stick, chain]
@@ -61,8 +64,21 @@ export function withSuccessors(chain: ClassChain): readonly ClassChain[] {
 
 const plainOf = (chain: Extract<ClassChain, { policy: 'external-local' }>): ClassChain => ({ policy: 'plain', frontend: chain.frontend, balancing: chain.all })
 
-/** The chain's rules, in order. */
+/** True for the chains that classes name; the others are only reached from these. */
+export const isEntrance = (chain: ClassChain): boolean => chain.policy !== 'stick' && chain.policy !== 'plain'
+
+/** The chain's rules, in order. An entrance first takes the number of its class out of the packet. */
 export function chainRules(chain: ClassChain, options: NftablesRulesetOptions): readonly (readonly Expression[])[] {
+  const rules = policyRules(chain, options)
+  return isEntrance(chain) ? [forgetClass, ...rules] : rules
+}
+
+const forgetClass: readonly Expression[] = [
+  { kind: 'immediate', dreg: register(0), data: registerNumber(0) },
+  { kind: 'meta-set', sreg: register(0), key: 'priority' },
+]
+
+function policyRules(chain: ClassChain, options: NftablesRulesetOptions): readonly (readonly Expression[])[] {
   const { family, masqueradeMark, detector } = options
   const mark = writeMark(masqueradeMark, true)
   switch (chain.policy) {
@@ -83,6 +99,8 @@ export function chainRules(chain: ClassChain, options: NftablesRulesetOptions): 
         ...(chain.local.count === 0 ? [[verdict(drop)]] : balance(family, chain.frontend, chain.local)),
       ]
     }
+    case 'nowhere':
+      return [[verdict(drop)]]
     case 'stick':
       return stick(family, chain.affinitySeconds)
     default:

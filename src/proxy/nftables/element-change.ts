@@ -1,17 +1,31 @@
 // The difference between two lists of elements, as kernel changes.
 
 import type { Change, Element } from '../../net/nfnetlink/objects.ts'
+import type { ElementText } from '../../net/nfnetlink/scan-elements.ts'
 import type { Verdict } from '../../net/nfnetlink/data.ts'
 import { tableOf, type SetName } from './sets.ts'
 import type { EntryElement } from './entry-elements.ts'
-import { keyText } from './keys.ts'
+import { keyBytes, keyText } from './keys.ts'
 import type { Family } from '../../net/ip/address.ts'
 
 export type ElementDifference = Readonly<{ remove: readonly EntryElement[]; add: readonly EntryElement[] }>
 
-/** Tells elements of one set apart. A range's end belongs to its identity, and so does being one. */
+const INTERVAL_END = 'end'
+
+/** Tells elements of one set apart: the key, and behind it the end of a range, or that it ends one. */
 export const elementText = (element: Readonly<{ key: Uint8Array; keyEnd?: Uint8Array; intervalEnd?: boolean }>): string =>
-  element.keyEnd !== undefined ? `${keyText(element.key)}-${keyText(element.keyEnd)}` : element.intervalEnd === true ? `${keyText(element.key)} end` : keyText(element.key)
+  element.keyEnd !== undefined ? keyText(element.key) + keyText(element.keyEnd) : element.intervalEnd === true ? keyText(element.key) + INTERVAL_END : keyText(element.key)
+
+/** The same of an element that was read. */
+export const scannedText = ({ key, keyEnd, intervalEnd }: ElementText): string =>
+  keyEnd !== undefined ? key + keyEnd : intervalEnd ? key + INTERVAL_END : key
+
+/** What the kernel needs to find the element that `text` tells apart, in a set whose keys have `bytes` bytes. */
+export function identityOfText(text: string, bytes: number): Element {
+  const rest = text.slice(bytes)
+  const key = keyBytes(text.slice(0, bytes))
+  return rest === '' ? { key } : rest === INTERVAL_END ? { key, intervalEnd: true } : { key, keyEnd: keyBytes(rest) }
+}
 
 /** What the kernel needs to find an element. */
 export const identityOf = ({ key, keyEnd, intervalEnd }: Element): Element => ({
@@ -20,11 +34,12 @@ export const identityOf = ({ key, keyEnd, intervalEnd }: Element): Element => ({
   ...(intervalEnd === undefined ? {} : { intervalEnd }),
 })
 
-const dataText = (data: Uint8Array | Verdict | undefined): string =>
-  data === undefined ? '' : 'kind' in data ? `${data.kind} ${'chain' in data ? data.chain : ''}` : keyText(data)
+const dataText = (data: Uint8Array | string | Verdict | undefined): string =>
+  data === undefined ? '' : typeof data === 'string' ? data : 'kind' in data ? `${data.kind} ${'chain' in data ? data.chain : ''}` : keyText(data)
 
-export const sameData = (a: Pick<EntryElement, 'data' | 'comment'>, b: Pick<EntryElement, 'data' | 'comment'>): boolean =>
-  dataText(a.data) === dataText(b.data) && a.comment === b.comment
+/** What an element holds. Data of one set are of one length, so that a comment behind them is told from them. */
+export const contentText = ({ data, comment }: Pick<EntryElement, 'data' | 'comment'> | ElementText): string =>
+  comment === undefined ? dataText(data) : dataText(data) + comment
 
 /** An element whose data changed is removed and added: the kernel has no way to change one in place. */
 export function diffElements(before: readonly EntryElement[], after: readonly EntryElement[]): ElementDifference {
@@ -34,7 +49,7 @@ export function diffElements(before: readonly EntryElement[], after: readonly En
   for (const element of after) {
     const id = identity(element)
     const previous = old.get(id)
-    if (previous !== undefined && sameData(previous, element)) old.delete(id)
+    if (previous !== undefined && contentText(previous) === contentText(element)) old.delete(id)
     else add.push(element)
   }
   return { remove: [...old.values()], add }

@@ -1,10 +1,9 @@
 // The elements of one entry of the service table, given which endpoint stands at which index.
 
 import { addressToBytes } from '../../net/ip/address.ts'
-import { drop, goto, type Verdict } from '../../net/nfnetlink/data.ts'
+import type { Verdict } from '../../net/nfnetlink/data.ts'
 import { isExternallyUsable, reachableEndpoints, type ServiceEntry } from '../service-table/entry.ts'
 import type { Frontend } from '../service-table/frontend.ts'
-import { REJECT_CHAIN } from './base-chains.ts'
 import { chainName, type Balancing, type ClassChain, type FrontendKind } from './class-chain.ts'
 import { endpointValue, frontendKey, joined, keyBytes, keyText, nodePortKey, registerNumber, type View } from './keys.ts'
 import { MEMBERS, type SetName } from './sets.ts'
@@ -48,12 +47,13 @@ export function viewsOf(entry: ServiceEntry, frontend: Frontend): readonly View[
   return entry.port.externalPolicyLocal ? ['cluster', 'local'] : ['cluster']
 }
 
-export function entryLayout(placed: PlacedEntry): EntryLayout {
+/** `numberOf` tells the number of a class by its chain's name. */
+export function entryLayout(placed: PlacedEntry, numberOf: (chain: string) => number): EntryLayout {
   const { entry } = placed
   const chains = new Map<string, ClassChain>()
-  const lead = (chain: ClassChain): Verdict => {
+  const lead = (chain: ClassChain): Uint8Array => {
     chains.set(chainName(chain), chain)
-    return goto(chainName(chain))
+    return registerNumber(numberOf(chainName(chain)))
   }
   const own = entry.frontends.flatMap(frontend => frontendElements(placed, frontend, lead))
   const local = reachableEndpoints(entry).filter(endpoint => endpoint.locality === 'local')
@@ -67,18 +67,18 @@ export function entryLayout(placed: PlacedEntry): EntryLayout {
   }
 }
 
-function frontendElements(placed: PlacedEntry, frontend: Frontend, lead: (chain: ClassChain) => Verdict): readonly EntryElement[] {
+function frontendElements(placed: PlacedEntry, frontend: Frontend, lead: (chain: ClassChain) => Uint8Array): readonly EntryElement[] {
   const { entry, stickiness } = placed
   const comment = entry.port.text
   const kind = frontendKind(frontend)
   const key = keyOf(frontend)
   const guards = frontend.kind === 'load-balancer' ? sourceRangeElements(entry, key) : []
   if (viewsOf(entry, frontend).length === 0) {
-    return [...guards, { set: kind === 'node-port' ? 'no-endpoint-node-ports' : 'no-endpoints', key, data: goto(REJECT_CHAIN), comment }]
+    return [...guards, { set: kind === 'node-port' ? 'no-endpoint-node-ports' : 'no-endpoints', key, comment }]
   }
   const number: readonly EntryElement[] =
     stickiness === undefined ? [] : [{ set: kind === 'node-port' ? 'sticky-node-ports' : 'sticky-services', key, data: registerNumber(stickiness.service) }]
-  const data = frontend.kind === 'cluster-ip' ? internalVerdict(placed, lead) : externalVerdict(placed, kind, lead)
+  const data = frontend.kind === 'cluster-ip' ? internalClass(placed, lead) : externalClass(placed, kind, lead)
   return [...guards, ...number, { set: kind === 'node-port' ? 'node-ports' : 'services', key, data, comment }]
 }
 
@@ -97,14 +97,14 @@ const balancing = ({ entry, slots }: PlacedEntry, view: View): Balancing => {
   return { view, count: slots[view].length, ...(affinitySeconds === undefined ? {} : { affinitySeconds }) }
 }
 
-function internalVerdict(placed: PlacedEntry, lead: (chain: ClassChain) => Verdict): Verdict {
+function internalClass(placed: PlacedEntry, lead: (chain: ClassChain) => Uint8Array): Uint8Array {
   const way = balancing(placed, placed.entry.port.internalPolicyLocal ? 'local' : 'cluster')
-  return way.count === 0 ? drop : lead({ frontend: 'address', policy: 'internal', balancing: way })
+  return lead(way.count === 0 ? { policy: 'nowhere' } : { frontend: 'address', policy: 'internal', balancing: way })
 }
 
-function externalVerdict(placed: PlacedEntry, frontend: FrontendKind, lead: (chain: ClassChain) => Verdict): Verdict {
+function externalClass(placed: PlacedEntry, frontend: FrontendKind, lead: (chain: ClassChain) => Uint8Array): Uint8Array {
   const all = balancing(placed, 'cluster')
-  if (all.count === 0) return drop
+  if (all.count === 0) return lead({ policy: 'nowhere' })
   if (!placed.entry.port.externalPolicyLocal) return lead({ frontend, policy: 'external', balancing: all })
   return lead({ frontend, policy: 'external-local', local: balancing(placed, 'local'), all })
 }

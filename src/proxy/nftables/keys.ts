@@ -30,7 +30,7 @@ export function nodePortKey(protocol: Protocol, port: number): Uint8Array {
 export function endpointKey(owner: Uint8Array, view: View, index: number): Uint8Array {
   const bytes = new Uint8Array(owner.length + 4)
   bytes.set(owner)
-  bytes.set(registerNumber(VIEW_OFFSET[view] + index), owner.length)
+  writeNumber(bytes, owner.length, VIEW_OFFSET[view] + index)
   return bytes
 }
 
@@ -51,13 +51,20 @@ export function joined(...parts: readonly Uint8Array[]): Uint8Array {
 /** A 32-bit number as registers hold it: in the host's byte order. */
 export function registerNumber(value: number): Uint8Array {
   const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, value, littleEndian)
+  writeNumber(bytes, 0, value)
   return bytes
 }
 
-/** The number in the four bytes from `at`. */
-export const numberInRegister = (bytes: Uint8Array, at = 0): number =>
-  new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0, littleEndian)
+function writeNumber(bytes: Uint8Array, at: number, value: number): void {
+  for (let i = 0; i < 4; i += 1) bytes[at + (littleEndian ? i : 3 - i)] = (value >>> (8 * i)) & 255
+}
+
+/** The number that the last four characters of a key's text hold. */
+export function lastNumber(text: string): number {
+  let value = 0
+  for (let i = 0; i < 4; i += 1) value |= text.charCodeAt(text.length - 4 + (littleEndian ? i : 3 - i)) << (8 * i)
+  return value >>> 0
+}
 
 function writeProtocolPort(bytes: Uint8Array, at: number, protocol: Protocol, port: number): void {
   bytes[at] = PROTOCOL_NUMBER[protocol]
@@ -66,6 +73,10 @@ function writeProtocolPort(bytes: Uint8Array, at: number, protocol: Protocol, po
 }
 
 /** A key as text of one character per byte, for maps in memory. */
-export const keyText = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
+export const keyText = (key: Uint8Array): string => String.fromCharCode.apply(null, key as unknown as number[])
 
-export const keyBytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')
+export function keyBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i)
+  return bytes
+}

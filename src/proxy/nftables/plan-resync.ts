@@ -2,13 +2,15 @@
 // working one. Regular chains and elements first, base chains last: a cold start fills and then switches over.
 
 import { isDeepStrictEqual } from 'node:util'
-import type { Chain, Change, Element, Rule, Set, Table } from '../../net/nfnetlink/objects.ts'
+import type { Family } from '../../net/ip/address.ts'
+import { keyBytes } from '../../net/nfnetlink/datatypes.ts'
+import type { Chain, Change, Rule, Set, Table, TableName } from '../../net/nfnetlink/objects.ts'
 import { fixedChains } from './base-chains.ts'
 import { chainName, chainRules } from './class-chain.ts'
-import { elementText, identityOf, kernelElement, sameData } from './element-change.ts'
+import { contentText, elementText, identityOf, identityOfText, kernelElement } from './element-change.ts'
 import type { EntryElement } from './entry-elements.ts'
 import { classChainChanges, removeChain, type NftablesRuleset } from './ruleset.ts'
-import { setDefinitions, tableOf, TABLE, type SetName } from './sets.ts'
+import { SET_NAMES, setDefinitions, tableOf, TABLE, type SetName } from './sets.ts'
 
 export type KernelState = Readonly<{
   table: Table | undefined
@@ -16,28 +18,30 @@ export type KernelState = Readonly<{
   rules: readonly Rule[]
   sets: readonly Set[]
   /** Of all sets but `affinity`, whose elements the packets write. */
-  elements: ReadonlyMap<SetName, readonly Element[]>
+  elements: KernelElements
 }>
+
+/** By set, what each element holds (`contentText`) by what tells it apart (`elementText`). */
+export type KernelElements = ReadonlyMap<SetName, ReadonlyMap<string, string>>
 
 export const EMPTY_KERNEL: KernelState = { table: undefined, chains: [], rules: [], sets: [], elements: new Map() }
-
-export type Resync = Readonly<{
-  batches: readonly (readonly Change[])[]
-  /** What was found missing or wrong: "chain dispatch", "set endpoints: 3 elements". Empty when all was right. */
-  repairs: readonly string[]
-}>
 
 /** Elements in one batch: about 3 ms of the kernel's nf_tables lock. */
 const BATCH_ELEMENTS = 2000
 
-/** Verdicts come after what they lead to, and go before it. */
+/** What leads to an endpoint comes after it, and goes before it. */
 const FILL_ORDER: readonly SetName[] = [
   'endpoints', 'node-port-endpoints', 'sticky-addresses', 'members', 'local-members', 'sticky-endpoints', 'sticky-services', 'sticky-node-ports', 'hairpin',
-  'cluster-ips', 'service-cidrs', 'node-port-addresses', 'source-ranges', 'firewalled', 'no-endpoints', 'no-endpoint-node-ports', 'services', 'node-ports',
+  'cluster-ips', 'service-cidrs', 'node-port-addresses', 'source-ranges', 'firewalled', 'no-endpoints', 'no-endpoint-node-ports', 'classes', 'services', 'node-ports',
 ]
 
-/** `kernel` must be a consistent reading. A table whose sets are of another shape is taken down and made anew. */
-export function planResync(kernel: KernelState, ruleset: NftablesRuleset): Resync {
+/**
+ * Yields batches to be committed one after the other, each worked out when it is asked for: all at once would be hundreds of
+ * megabytes. Returns what was found missing or wrong ("chain dispatch", "set endpoints: 3 elements"), nothing when all was right.
+ *
+ * `kernel` must be a consistent reading. A table whose sets are of another shape is taken down and made anew.
+ */
+export function* planResync(kernel: KernelState, ruleset: NftablesRuleset): Generator<readonly Change[], readonly string[]> {
   const { options } = ruleset
   const where = tableOf(options.family)
   const definitions = setDefinitions(options.family)
@@ -46,8 +50,9 @@ export function planResync(kernel: KernelState, ruleset: NftablesRuleset): Resyn
     return present !== undefined && !sameShape(present, set)
   })
   if (misfits.length > 0) {
-    const rebuilt = planResync(EMPTY_KERNEL, ruleset)
-    return { batches: [[{ kind: 'delete-table', table: where }], ...rebuilt.batches], repairs: misfits.map(set => `set ${set.set} has another shape`) }
+    yield [{ kind: 'delete-table', table: where }]
+    yield* planResync(EMPTY_KERNEL, ruleset)
+    return misfits.map(set => `set ${set.set} has another shape`)
   }
   const repairs: string[] = []
   const frame: Change[] = []
@@ -81,14 +86,16 @@ export function planResync(kernel: KernelState, ruleset: NftablesRuleset): Resyn
   const wantedChains = new globalThis.Set([...fixed.map(({ chain }) => chain.chain), ...classes.map(chainName)])
   const strangers = [...present].filter(name => !wantedChains.has(name))
   if (strangers.length > 0) repairs.push(`chains nobody needs: ${strangers.join(', ')}`)
-  const elements = diffSets(kernel, ruleset.elements(), where)
-  repairs.push(...elements.repairs)
   const regular = fixedChanges.filter(({ chain }) => chain.base === undefined).flatMap(({ changes }) => changes)
   const base = fixedChanges.filter(({ chain }) => chain.base !== undefined).flatMap(({ changes }) => changes)
-  return {
-    batches: [[...frame, ...regular], ...elements.batches, base, strangers.flatMap(name => [{ kind: 'delete-rules', rule: { ...where, chain: name } } satisfies Change]), strangers.flatMap(name => removeChain(options, name))].filter(batch => batch.length > 0),
-    repairs,
+  if (frame.length + regular.length > 0) yield [...frame, ...regular]
+  repairs.push(...(yield* diffSets(kernel.elements, ruleset, where)))
+  if (base.length > 0) yield base
+  if (strangers.length > 0) {
+    yield strangers.map((name): Change => ({ kind: 'delete-rules', rule: { ...where, chain: name } }))
+    yield strangers.flatMap(name => removeChain(options, name))
   }
+  return repairs
 }
 
 /** `replace` makes a base chain anew, because hook and priority of one that exists cannot change. */
@@ -118,40 +125,57 @@ const sameRules = (present: readonly Rule[] | undefined, wanted: readonly Rule[]
 const sameShape = (a: Set, b: Set): boolean =>
   isDeepStrictEqual([a.keyTypes, a.data, a.interval, a.timeout, a.dynamic, a.size], [b.keyTypes, b.data, b.interval, b.timeout, b.dynamic, b.size])
 
-/** Compares set by set. What is wrong is replaced within one batch; verdicts are switched last and withdrawn first. */
-function diffSets(kernel: KernelState, wanted: Iterable<EntryElement>, where: ReturnType<typeof tableOf>): Resync {
-  const leftover = new Map([...kernel.elements].map(([set, list]) => [set, new Map(list.map(element => [elementText(element), element]))]))
-  const missing = new Map<SetName, EntryElement[]>()
-  const wrong = new Map<SetName, { stale: Element; fresh: EntryElement }[]>()
-  const put = <T>(map: Map<SetName, T[]>, set: SetName, item: T): void => {
-    const list = map.get(set)
-    if (list === undefined) map.set(set, [item])
-    else list.push(item)
+type Finding = { element: EntryElement; stale: string | undefined }
+
+/** Compares set by set. What is wrong is replaced within one batch; what leads to endpoints is switched last and withdrawn first. */
+function* diffSets(kernel: KernelElements, ruleset: NftablesRuleset, where: TableName): Generator<readonly Change[], readonly string[]> {
+  const findings = new Map<SetName, Finding[]>(SET_NAMES.map(set => [set, []]))
+  const right = new Map<SetName, number>(SET_NAMES.map(set => [set, 0]))
+  const wrong = new Map<SetName, number>(SET_NAMES.map(set => [set, 0]))
+  const bump = (counts: Map<SetName, number>, set: SetName): unknown => counts.set(set, counts.get(set)! + 1)
+  for (const element of ruleset.elements()) {
+    const present = kernel.get(element.set)
+    const stale = present === undefined || present.size === 0 ? undefined : present.get(elementText(element))
+    if (stale !== undefined) bump(right, element.set)
+    if (stale === contentText(element)) continue
+    bump(wrong, element.set)
+    const list = findings.get(element.set)!
+    list.push({ element, stale })
+    if (EARLY.has(element.set) && list.length === BATCH_ELEMENTS) yield replacement(where, element.set, list.splice(0))
   }
-  for (const element of wanted) {
-    const id = elementText(element)
-    const found = leftover.get(element.set)?.get(id)
-    if (found !== undefined) leftover.get(element.set)!.delete(id)
-    if (found !== undefined && sameData(found, element)) continue
-    if (found === undefined) put(missing, element.set, element)
-    else put(wrong, element.set, { stale: found, fresh: element })
-  }
-  const additions = FILL_ORDER.flatMap(set => [
-    ...chunks(missing.get(set) ?? [], BATCH_ELEMENTS).map((list): Change[] => [{ kind: 'add-elements', in: { ...where, set }, elements: list.map(kernelElement) }]),
-    ...chunks(wrong.get(set) ?? [], BATCH_ELEMENTS).map((list): Change[] => [
-      { kind: 'delete-elements', in: { ...where, set }, elements: list.map(({ stale }) => identityOf(stale)) },
-      { kind: 'add-elements', in: { ...where, set }, elements: list.map(({ fresh }) => kernelElement(fresh)) },
-    ]),
-  ])
-  const removals = FILL_ORDER.toReversed().flatMap(set =>
-    chunks([...(leftover.get(set)?.values() ?? [])].map(identityOf), BATCH_ELEMENTS).map((elements): Change[] => [{ kind: 'delete-elements', in: { ...where, set }, elements }]),
-  )
+  for (const set of FILL_ORDER) for (const list of chunks(findings.get(set)!, BATCH_ELEMENTS)) yield replacement(where, set, list)
   const repairs = FILL_ORDER.flatMap(set => {
-    const count = (missing.get(set)?.length ?? 0) + (wrong.get(set)?.length ?? 0) + (leftover.get(set)?.size ?? 0)
+    const count = wrong.get(set)! + (kernel.get(set)?.size ?? 0) - right.get(set)!
     return count === 0 ? [] : [`set ${set}: ${count} elements`]
   })
-  return { batches: [...additions, ...removals], repairs }
+  const withStrangers = FILL_ORDER.toReversed().filter(set => (kernel.get(set)?.size ?? 0) > right.get(set)!)
+  for (const [set, texts] of strangersOf(kernel, withStrangers, ruleset)) {
+    const bytes = keyBytesOf(ruleset.options.family, set)
+    for (const list of chunks(texts, BATCH_ELEMENTS)) yield [{ kind: 'delete-elements', in: { ...where, set }, elements: list.map(text => identityOfText(text, bytes)) }]
+  }
+  return repairs
 }
+
+/** Sets that may be filled before all others: nothing leads to their elements yet. */
+const EARLY: ReadonlySet<SetName> = new globalThis.Set<SetName>(['endpoints', 'node-port-endpoints', 'sticky-endpoints'])
+
+function replacement(where: TableName, set: SetName, list: readonly Finding[]): readonly Change[] {
+  const stale = list.filter(finding => finding.stale !== undefined)
+  return [
+    ...(stale.length === 0 ? [] : [{ kind: 'delete-elements', in: { ...where, set }, elements: stale.map(({ element }) => identityOf(element)) } satisfies Change]),
+    { kind: 'add-elements', in: { ...where, set }, elements: list.map(({ element }) => kernelElement(element)) },
+  ]
+}
+
+/** What the kernel holds and nobody wants, by set in the order of `sets`. Costs a second walk, which is rarely needed. */
+function strangersOf(kernel: KernelElements, sets: readonly SetName[], ruleset: NftablesRuleset): ReadonlyMap<SetName, readonly string[]> {
+  if (sets.length === 0) return new Map()
+  const wanted = new Map(sets.map(set => [set, new globalThis.Set<string>()]))
+  for (const element of ruleset.elements()) wanted.get(element.set)?.add(elementText(element))
+  return new Map(sets.map(set => [set, [...kernel.get(set)!.keys()].filter(text => !wanted.get(set)!.has(text))]))
+}
+
+const keyBytesOf = (family: Family, set: SetName): number => keyBytes(setDefinitions(family).find(candidate => candidate.set === set)!.keyTypes)
 
 function chunks<T>(list: readonly T[], size: number): readonly (readonly T[])[] {
   return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size))

@@ -1,15 +1,18 @@
 // What the kernel is to hold for a service table, and how a change of entries changes it. Remembers per entry only where
 // its endpoints stand; everything else follows from the entry.
 
+import { goto } from '../../net/nfnetlink/data.ts'
 import type { Change } from '../../net/nfnetlink/objects.ts'
 import type { ServiceEntry } from '../service-table/entry.ts'
 import type { EntryChange } from '../service-table/service-table.ts'
 import type { ServicePortKey } from '../tracker/service-port.ts'
 import { fixedElements } from './base-chains.ts'
-import { chainName, chainRules, withSuccessors, type ClassChain } from './class-chain.ts'
+import { chainName, chainRules, isEntrance, withSuccessors, type ClassChain } from './class-chain.ts'
+import { ClassNumbers } from './class-numbers.ts'
 import { Counted } from './counted.ts'
 import { diffElements, elementChanges, elementText } from './element-change.ts'
 import { entryLayout, NO_SLOTS, NOTHING, wantedSlots, type EntryElement, type EntryLayout, type EntrySlots, type PlacedEntry } from './entry-elements.ts'
+import { registerNumber } from './keys.ts'
 import type { NftablesRulesetOptions } from './options.ts'
 import { tableOf } from './sets.ts'
 import { assignSlots } from './slots.ts'
@@ -24,9 +27,11 @@ export type Memory = Readonly<{
   seed: (entry: ServiceEntry) => Seed
   /** Numbers of service ports with affinity, whether their entries come again or not. */
   numbers: readonly number[]
+  /** Numbers of classes by their chains' names. */
+  classes: ReadonlyMap<string, number>
 }>
 
-const NO_MEMORY: Memory = { seed: () => ({ slots: NO_SLOTS, stickiness: undefined }), numbers: [] }
+const NO_MEMORY: Memory = { seed: () => ({ slots: NO_SLOTS, stickiness: undefined }), numbers: [], classes: new Map() }
 
 export class NftablesRuleset {
   readonly options: NftablesRulesetOptions
@@ -34,15 +39,28 @@ export class NftablesRuleset {
   readonly #shared = new Counted<EntryElement>()
   readonly #chains = new Counted<ClassChain>()
   readonly #numbers: ServiceNumbers
+  readonly #classes: ClassNumbers
   readonly #remembered: Memory
-  /** Class chains that no verdict leads to any more, by name; removed when they have been idle for a while. */
-  readonly #idle = new Map<string, ClassChain>()
+  /** Class chains that no service needs any more, by name: first their number is withdrawn, later they are removed. */
+  readonly #idle = new Map<string, Readonly<{ chain: ClassChain; numbered: boolean }>>()
 
   /** `remembered` is what the kernel holds from before, for `plan` to place new entries by. */
   constructor(options: NftablesRulesetOptions, remembered: Memory = NO_MEMORY) {
     this.options = options
     this.#remembered = remembered
     this.#numbers = new ServiceNumbers(remembered.numbers)
+    this.#classes = new ClassNumbers(remembered.classes)
+  }
+
+  /** Takes in the entries of a table, into an empty ruleset, without working out how the kernel changes by that. */
+  load(entries: Iterable<ServiceEntry>): void {
+    for (const entry of entries) {
+      const state = this.#place(entry, this.#remembered.seed(entry))
+      const { shared, chains } = entryLayout(state, this.#classes.of)
+      this.#shared.update([], shared.map(identified))
+      this.#chains.update([], chains.flatMap(withSuccessors).map(named))
+      this.#states.set(entry.port.key, state)
+    }
   }
 
   /** Takes in entry changes and answers the kernel changes, in an order that one atomic batch can have. */
@@ -60,8 +78,8 @@ export class NftablesRuleset {
       const old = this.#states.get(key)
       const now = after === undefined ? undefined : this.#place(after, old ?? this.#remembered.seed(after))
       if (old?.stickiness !== undefined && now?.stickiness === undefined) this.#numbers.release(old.stickiness.service)
-      take('before', old === undefined ? NOTHING : entryLayout(old))
-      take('after', now === undefined ? NOTHING : entryLayout(now))
+      take('before', old === undefined ? NOTHING : entryLayout(old, this.#classes.of))
+      take('after', now === undefined ? NOTHING : entryLayout(now, this.#classes.of))
       const slots = diffStations(old, now)
       for (const element of slots.remove) own.before.push(element)
       for (const element of slots.add) own.after.push(element)
@@ -71,24 +89,46 @@ export class NftablesRuleset {
     const elements = diffElements(own.before, own.after)
     const common = this.#shared.update(shared.before.map(identified), shared.after.map(identified))
     const classes = this.#chains.update(chains.before.map(named), chains.after.map(named))
+    for (const chain of classes.gone) this.#idle.set(chainName(chain), { chain, numbered: isEntrance(chain) })
     return [
-      ...classes.came.filter(chain => !this.#idle.delete(chainName(chain))).flatMap(chain => classChainChanges(chain, this.options)),
+      ...classes.came.flatMap(chain => this.#enterClass(chain)),
       ...elementChanges(family, { remove: [...elements.remove, ...common.gone], add: [...elements.add, ...common.came] }),
-      ...classes.gone.flatMap(chain => {
-        this.#idle.set(chainName(chain), chain)
-        return []
-      }),
     ]
   }
 
+  #enterClass(chain: ClassChain): readonly Change[] {
+    const idle = this.#idle.get(chainName(chain))
+    this.#idle.delete(chainName(chain))
+    return [
+      ...(idle === undefined ? classChainChanges(chain, this.options) : []),
+      ...(isEntrance(chain) && idle?.numbered !== true ? elementChanges(this.options.family, { remove: [], add: [this.#classElement(chain)] }) : []),
+    ]
+  }
+
+  #classElement(chain: ClassChain): EntryElement {
+    const name = chainName(chain)
+    return { set: 'classes', key: registerNumber(this.#classes.of(name)), data: goto(name) }
+  }
+
   /**
-   * Removes class chains that have become idle since. Not in the batch that took their last verdict away: before Linux 6.2
-   * an element removed in the same batch still counts as a use.
+   * Withdraws the numbers of classes that have become idle since, and removes chains whose number was withdrawn before. Not
+   * in the batch that took the last use away: a packet on its way through the table may already hold what leads there, and
+   * before Linux 6.2 an element removed in the same batch still counts as a use.
    */
   planIdle(): readonly Change[] {
-    const chains = [...this.#idle.values()].sort((a, b) => withSuccessors(b).length - withSuccessors(a).length)
+    const idle = [...this.#idle.values()].sort((a, b) => withSuccessors(b.chain).length - withSuccessors(a.chain).length)
     this.#idle.clear()
-    return chains.flatMap(chain => removeChain(this.options, chainName(chain)))
+    const numbers = idle.filter(({ numbered }) => numbered).map(({ chain }) => this.#classElement(chain))
+    for (const { chain, numbered } of idle) {
+      if (!numbered) continue
+      this.#classes.release(chainName(chain))
+      for (const each of withSuccessors(chain)) {
+        const name = chainName(each)
+        if (each === chain || idle.some(other => chainName(other.chain) === name)) this.#idle.set(name, { chain: each, numbered: false })
+      }
+    }
+    const removed = idle.filter(({ chain }) => !this.#idle.has(chainName(chain)))
+    return [...elementChanges(this.options.family, { remove: numbers, add: [] }), ...removed.flatMap(({ chain }) => removeChain(this.options, chainName(chain)))]
   }
 
   /** How many service ports it holds. */
@@ -96,14 +136,13 @@ export class NftablesRuleset {
     return this.#states.size
   }
 
-  /** Every element that should be in the kernel, one after the other (there may be hundreds of thousands). */
+  /** Every element that should be in the kernel, one after the other (there may be hundreds of thousands): endpoints by index first. */
   *elements(): Generator<EntryElement> {
+    for (const state of this.#states.values()) yield* stationElements(state)
     yield* fixedElements(this.options)
     yield* this.#shared.values()
-    for (const state of this.#states.values()) {
-      yield* entryLayout(state).own
-      yield* stationElements(state)
-    }
+    for (const chain of this.#chains.values()) if (isEntrance(chain)) yield this.#classElement(chain)
+    for (const state of this.#states.values()) yield* entryLayout(state, this.#classes.of).own
   }
 
   /** The class chains in use, each behind the one it continues in. */

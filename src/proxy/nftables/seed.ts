@@ -1,34 +1,32 @@
 // What the kernel remembers from before: where endpoints stand and which numbers they have, so that a restarted proxy lets
 // both be, and clients stay with their endpoints.
 
-import type { Element } from '../../net/nfnetlink/objects.ts'
 import type { ServiceEntry } from '../service-table/entry.ts'
 import { keyOf, NO_SLOTS, type EntrySlots } from './entry-elements.ts'
-import { keyText, numberInRegister, registerNumber, VIEW_OFFSET, type View } from './keys.ts'
+import { keyText, lastNumber, registerNumber, VIEW_OFFSET, type View } from './keys.ts'
+import type { KernelElements } from './plan-resync.ts'
 import type { Memory } from './ruleset.ts'
-import type { SetName } from './sets.ts'
 import { STICKY_SERVICE_MASK } from './stickiness.ts'
 
-type Elements = ReadonlyMap<SetName, readonly Element[]>
-
 /** What `elements` tell. */
-export function memoryOf(elements: Elements): Memory {
+export function memoryOf(elements: KernelElements): Memory {
   const plain = { address: slotsByOwner(elements.get('endpoints')), 'node-port': slotsByOwner(elements.get('node-port-endpoints')) }
   const sticky = slotsByOwner(elements.get('sticky-endpoints'))
-  const numbers = new Map((elements.get('sticky-services') ?? []).flatMap(({ key, data }) => (data instanceof Uint8Array ? [[keyText(key), numberInRegister(data)] as const] : [])))
-  const addresses = new Map((elements.get('sticky-addresses') ?? []).flatMap(({ key, data }) => (data instanceof Uint8Array ? [[keyText(key), keyText(data)] as const] : [])))
-  const endpointsOf = Map.groupBy(addresses, ([number]) => (numberInRegister(Buffer.from(number, 'latin1')) & STICKY_SERVICE_MASK) >>> 0)
+  const numbers = new Map([...(elements.get('sticky-services') ?? [])].map(([key, number]) => [key, lastNumber(number)]))
+  const addresses = elements.get('sticky-addresses') ?? new Map<string, string>()
+  const endpointsOf = Map.groupBy(addresses, ([number]) => (lastNumber(number) & STICKY_SERVICE_MASK) >>> 0)
   const seed: Memory['seed'] = entry => {
     if (entry.port.affinityTimeoutSeconds === undefined) return { slots: longest(entry, plain), stickiness: undefined }
     const service = entry.frontends.map(frontend => numbers.get(keyText(keyOf(frontend)))).find(number => number !== undefined)
     if (service === undefined) return { slots: NO_SLOTS, stickiness: undefined }
     const known = sticky.get(keyText(registerNumber(service))) ?? NO_SLOTS
     const resolve = (slots: readonly string[]): readonly string[] => dense(Array.from(slots, number => addresses.get(number)))
-    const endpoints = new Map((endpointsOf.get(service) ?? []).map(([number, endpoint]) => [endpoint, numberInRegister(Buffer.from(number, 'latin1'))]))
+    const endpoints = new Map((endpointsOf.get(service) ?? []).map(([number, endpoint]) => [endpoint, lastNumber(number)]))
     const last = Math.max(0, ...[...endpoints.values()].map(number => number & ~STICKY_SERVICE_MASK))
     return { slots: { cluster: resolve(known.cluster), local: resolve(known.local) }, stickiness: { service, endpoints, last } }
   }
-  return { seed, numbers: [...new Set(numbers.values())] }
+  const classes = new Map([...(elements.get('classes') ?? [])].map(([number, verdict]) => [verdict.slice(verdict.indexOf(' ') + 1), lastNumber(number)]))
+  return { seed, numbers: [...new Set(numbers.values())], classes }
 }
 
 /** All frontends of an entry hold the same endpoints in the same order; one that was cut short in the making knows less. */
@@ -39,19 +37,18 @@ function longest(entry: ServiceEntry, plain: Readonly<Record<'address' | 'node-p
 }
 
 /** Elements `owner . index -> value` as dense lists by owner. */
-function slotsByOwner(elements: readonly Element[] = []): ReadonlyMap<string, EntrySlots> {
+function slotsByOwner(elements: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, EntrySlots> {
   const found = new Map<string, Record<View, string[]>>()
-  for (const { key, data } of elements) {
-    if (!(data instanceof Uint8Array)) continue
-    const number = numberInRegister(key, key.length - 4)
+  for (const [key, endpoint] of elements) {
+    const number = lastNumber(key)
     const view: View = number >= VIEW_OFFSET.local ? 'local' : 'cluster'
     const index = number - VIEW_OFFSET[view]
     // Somebody's invention: a dense list has no index beyond the number of elements.
-    if (index >= elements.length) continue
-    const owner = keyText(key.subarray(0, key.length - 4))
-    const slots = found.get(owner) ?? { cluster: [], local: [] }
-    slots[view][index] = keyText(data)
-    found.set(owner, slots)
+    if (index >= elements.size) continue
+    const owner = key.slice(0, -4)
+    let slots = found.get(owner)
+    if (slots === undefined) found.set(owner, (slots = { cluster: [], local: [] }))
+    slots[view][index] = endpoint
   }
   return new Map([...found].map(([owner, slots]) => [owner, { cluster: dense(slots.cluster), local: dense(slots.local) }]))
 }

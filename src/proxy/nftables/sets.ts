@@ -13,7 +13,7 @@ export const tableOf = (family: Family): TableName => ({ family: family === 4 ? 
 export const AFFINITY_CAPACITY = 1 << 20
 
 export const SET_NAMES = [
-  'services', 'node-ports', 'endpoints', 'node-port-endpoints', 'sticky-services', 'sticky-node-ports', 'sticky-endpoints', 'sticky-addresses', 'members',
+  'services', 'node-ports', 'classes', 'endpoints', 'node-port-endpoints', 'sticky-services', 'sticky-node-ports', 'sticky-endpoints', 'sticky-addresses', 'members',
   'local-members', 'affinity', 'no-endpoints', 'no-endpoint-node-ports', 'firewalled', 'source-ranges', 'cluster-ips', 'service-cidrs', 'hairpin',
   'node-port-addresses',
 ] as const
@@ -30,8 +30,9 @@ export function setDefinitions(family: Family): readonly Set[] {
   const endpoint: readonly DataType[] = [address, 'inet_service']
   const set = (name: SetName, keyTypes: readonly DataType[], comment: string, rest: Partial<Set> = {}): Set => ({ ...tableOf(family), set: name, keyTypes, comment, ...rest })
   return [
-    set('services', frontend, 'address, protocol, port -> how it is balanced', { data: 'verdict' }),
-    set('node-ports', nodePort, 'protocol, node port -> how it is balanced', { data: 'verdict' }),
+    set('services', frontend, 'address, protocol, port -> number of the class', { data: ['mark'] }),
+    set('node-ports', nodePort, 'protocol, node port -> number of the class', { data: ['mark'] }),
+    set('classes', ['mark'], 'number of the class -> how it is balanced', { data: 'verdict' }),
     set('endpoints', [...frontend, 'mark'], 'address, protocol, port, index -> endpoint; those on this node again from 0x80000000', { data: endpoint }),
     set('node-port-endpoints', [...nodePort, 'mark'], 'protocol, node port, index -> endpoint; those on this node again from 0x80000000', { data: endpoint }),
     set('sticky-services', frontend, 'with session affinity: address, protocol, port -> number of the service port', { data: ['mark'] }),
@@ -41,8 +42,8 @@ export function setDefinitions(family: Family): readonly Set[] {
     set('members', ['mark'], 'endpoints that clients may stick to'),
     set('local-members', ['mark'], 'the same, on this node'),
     set('affinity', [address, 'mark'], 'client, number of the service port -> number of the endpoint it sticks to', { data: ['mark'], timeout: true, dynamic: true, size: AFFINITY_CAPACITY }),
-    set('no-endpoints', frontend, 'services without endpoints', { data: 'verdict' }),
-    set('no-endpoint-node-ports', nodePort, 'node ports without endpoints', { data: 'verdict' }),
+    set('no-endpoints', frontend, 'services without endpoints'),
+    set('no-endpoint-node-ports', nodePort, 'node ports without endpoints'),
     set('firewalled', frontend, 'load-balancer addresses with source ranges'),
     set('source-ranges', [...frontend, address], 'load-balancer address, protocol, port, source that may reach it', { interval: true }),
     set('cluster-ips', [address], 'every cluster IP'),

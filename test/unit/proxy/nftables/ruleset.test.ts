@@ -7,7 +7,7 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts'
 import { parseAddress } from '../../../../src/net/ip/address.ts'
 import { parsePrefix } from '../../../../src/net/ip/prefix.ts'
 import type { Change, Element } from '../../../../src/net/nfnetlink/objects.ts'
-import { elementText, sameData } from '../../../../src/proxy/nftables/element-change.ts'
+import { contentText, elementText } from '../../../../src/proxy/nftables/element-change.ts'
 import type { NftablesRulesetOptions } from '../../../../src/proxy/nftables/options.ts'
 import { EMPTY_KERNEL, planResync, type KernelState } from '../../../../src/proxy/nftables/plan-resync.ts'
 import { NftablesRuleset } from '../../../../src/proxy/nftables/ruleset.ts'
@@ -38,7 +38,7 @@ class ModelKernel {
             if (!set.delete(id)) throw new Error(`ENOENT in ${name}`)
           } else {
             const present = set.get(id)
-            if (present !== undefined && !sameData(present, element)) throw new Error(`EEXIST in ${name}`)
+            if (present !== undefined && contentText(present) !== contentText(element)) throw new Error(`EEXIST in ${name}`)
             set.set(id, element)
           }
         }
@@ -54,7 +54,16 @@ class ModelKernel {
   }
 
   state(): KernelState {
-    return { ...EMPTY_KERNEL, elements: new Map([...this.elements].map(([name, set]) => [name, [...set.values()]])) }
+    return { ...EMPTY_KERNEL, elements: new Map([...this.elements].map(([name, set]) => [name, new Map([...set].map(([id, element]) => [id, contentText(element)]))])) }
+  }
+}
+
+/** Runs through all batches. */
+function repairsOf(state: KernelState, ruleset: NftablesRuleset): readonly string[] {
+  const batches = planResync(state, ruleset)
+  for (;;) {
+    const step = batches.next()
+    if (step.done === true) return step.value
   }
 }
 
@@ -100,13 +109,13 @@ test('any sequence of changes leaves the kernel with exactly what a rebuild want
         kernel.commit(ruleset.plan(table.apply(tracker.takeChanges().ports)))
         if (rounds.indexOf(events) % 3 === 2) kernel.commit(ruleset.planIdle())
       }
+      // Classes without use go in two steps.
+      for (let i = 0; i < 2; i += 1) kernel.commit(ruleset.planIdle())
       const restarted = new NftablesRuleset(options, memoryOf(kernel.state().elements))
-      restarted.plan(Array.from(table.entries(), after => ({ key: after.port.key, before: undefined, after })))
+      restarted.load(table.entries())
       for (const rebuilt of [ruleset, restarted]) {
-        const { repairs } = planResync(kernel.state(), rebuilt)
-        t.deepEqual(repairs.filter(repair => /^set \S+: /.test(repair)), [])
+        t.deepEqual(repairsOf(kernel.state(), rebuilt).filter(repair => /^set \S+: /.test(repair)), [])
       }
-      kernel.commit(ruleset.planIdle())
       t.is(kernel.chains.size, ruleset.classChains().length)
     }),
     { numRuns: 300 },
