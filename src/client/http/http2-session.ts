@@ -2,7 +2,7 @@
 
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import type { HttpRequest, HttpResponse } from './transport.ts'
+import { CONNECT_TIMEOUT_MS, type HttpRequest, type HttpResponse } from './transport.ts'
 
 export type PingPolicy = Readonly<{ intervalMs: number; timeoutMs: number }>
 
@@ -13,6 +13,9 @@ export const DEFAULT_PING: PingPolicy = { intervalMs: 15_000, timeoutMs: 10_000 
 const STREAM_WINDOW_BYTES = 1 << 20
 const SESSION_WINDOW_BYTES = 16 << 20
 
+/** Go's servers allow 100 to 250 streams; more would wait inside the session behind watches that never end. */
+const MOST_STREAMS = 100
+
 /** The server had closed the session, or refused the stream unprocessed (RFC 9113 section 8.7): safe to send again. */
 export class RefusedByPeer extends Error {}
 
@@ -20,31 +23,61 @@ export interface Http2Session {
   request(request: HttpRequest): Promise<HttpResponse>
   /** False once no new request may be sent: closed, cut, or told to go away. Running streams may still finish. */
   readonly usable: boolean
+  /** How many more requests may be sent now without waiting for one to end. */
+  readonly room: number
   /** Ends all streams. */
   destroy(): void
 }
 
-export function openHttp2Session(origin: URL, socket: TLSSocket, ping: PingPolicy): Http2Session {
+/** Resolves when the server has said how many streams it takes. Rejects when the connection ends before, or it takes none. */
+export async function openHttp2Session(origin: URL, socket: TLSSocket, ping: PingPolicy): Promise<Http2Session> {
   const session = connect(origin, { createConnection: () => socket, settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false } })
   let usable = true
+  let active = 0
   const stopUse = (): void => {
     usable = false
   }
-  session.on('connect', () => {
-    if (!session.destroyed) session.setLocalWindowSize(SESSION_WINDOW_BYTES)
-  })
   session.on('goaway', stopUse)
   session.on('close', stopUse)
   // Each stream reports the same failure to whoever waits on it.
   session.on('error', stopUse)
   keepAlive(session, ping)
+  await settled(session)
+  session.setLocalWindowSize(SESSION_WINDOW_BYTES)
   return {
     get usable() {
       return usable && !session.closed && !session.destroyed
     },
-    request: request => send(session, origin, request),
+    get room() {
+      return Math.min(session.remoteSettings.maxConcurrentStreams ?? MOST_STREAMS, MOST_STREAMS) - active
+    },
+    request: request => {
+      active += 1
+      return send(session, origin, request, () => (active -= 1))
+    },
     destroy: () => session.destroy(),
   }
+}
+
+/** The first frame of a server is its SETTINGS (RFC 9113 section 3.4). */
+function settled(session: ClientHttp2Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error?: Error): void => {
+      clearTimeout(timer)
+      session.destroy()
+      reject(error ?? Object.assign(new Error('the connection ended before the HTTP/2 settings came'), { code: 'ECONNRESET' }))
+    }
+    const timer = setTimeout(() => fail(Object.assign(new Error(`no HTTP/2 settings within ${CONNECT_TIMEOUT_MS} ms`), { code: 'ETIMEDOUT' })), CONNECT_TIMEOUT_MS)
+    session.once('error', fail)
+    session.once('close', fail)
+    session.once('remoteSettings', settings => {
+      session.off('error', fail)
+      session.off('close', fail)
+      if (settings.maxConcurrentStreams === 0) return fail(new Error('the server takes no HTTP/2 streams'))
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }
 
 /** Pings for as long as the session lives; destroys it when an answer stays away. */
@@ -68,10 +101,13 @@ function keepAlive(session: ClientHttp2Session, { intervalMs, timeoutMs }: PingP
   })
 }
 
-function send(session: ClientHttp2Session, origin: URL, request: HttpRequest): Promise<HttpResponse> {
+function send(session: ClientHttp2Session, origin: URL, request: HttpRequest, onEnd: () => void): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const { signal } = request
-    if (signal.aborted) return reject(signal.reason)
+    if (signal.aborted) {
+      onEnd()
+      return reject(signal.reason)
+    }
     let stream: ClientHttp2Stream
     try {
       stream = session.request(
@@ -79,6 +115,7 @@ function send(session: ClientHttp2Session, origin: URL, request: HttpRequest): P
         { endStream: request.body === undefined },
       )
     } catch (cause) {
+      onEnd()
       return reject(new RefusedByPeer('the session was already closing', { cause }))
     }
     const abort = (): void => {
@@ -87,6 +124,7 @@ function send(session: ClientHttp2Session, origin: URL, request: HttpRequest): P
     }
     signal.addEventListener('abort', abort, { once: true })
     stream.on('close', () => {
+      onEnd()
       signal.removeEventListener('abort', abort)
       // Settles the promise when the stream ended without a word; otherwise it is settled already.
       reject(unanswered(stream))

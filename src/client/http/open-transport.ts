@@ -13,15 +13,14 @@ export function openTransport(config: ClientConfig, options: TransportOptions = 
   return new NegotiatingTransport(config, options)
 }
 
-/** Sessions that were told to go away finish their streams on their own; only the newest takes requests. */
+/** Sessions that were told to go away finish their streams on their own; one that is full is joined by another. */
 class NegotiatingTransport implements Transport {
   readonly #config: ClientConfig
   readonly #options: TransportOptions
   readonly #secure
   readonly #open = new Set<Http2Session>()
-  #session: Http2Session | undefined
   #http1: Transport | undefined
-  #connecting: Promise<Http2Session | Transport> | undefined
+  #connecting: Promise<void> | undefined
   #closed = false
 
   constructor(config: ClientConfig, options: TransportOptions) {
@@ -32,25 +31,29 @@ class NegotiatingTransport implements Transport {
 
   async request(request: HttpRequest): Promise<HttpResponse> {
     try {
-      return await (await this.#carrier(request.signal)).request(request)
+      return await this.#send(request)
     } catch (error) {
       if (!(error instanceof RefusedByPeer)) throw error
-      return await (await this.#carrier(request.signal)).request(request)
+      return await this.#send(request)
     }
   }
 
-  /** Whoever waits for a connection may give up; the connection itself is for all and goes on. */
-  async #carrier(signal: AbortSignal): Promise<Http2Session | Transport> {
-    if (this.#closed) throw new Error('the client was closed')
-    if (this.#http1 !== undefined) return this.#http1
-    if (this.#session?.usable) return this.#session
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = undefined
-    })
-    return unlessAborted(this.#connecting, signal)
+  /** Looking for room and taking it is one step: others wait for the same connection. */
+  async #send(request: HttpRequest): Promise<HttpResponse> {
+    for (;;) {
+      if (this.#closed) throw new Error('the client was closed')
+      if (this.#http1 !== undefined) return await this.#http1.request(request)
+      for (const session of this.#open) if (session.usable && session.room > 0) return await session.request(request)
+      this.#connecting ??= this.#connect().finally(() => {
+        this.#connecting = undefined
+      })
+      // Whoever waits may give up; the connection itself is for all and goes on.
+      await unlessAborted(this.#connecting, request.signal)
+    }
   }
 
-  async #connect(): Promise<Http2Session | Transport> {
+  /** Opens one more session, or settles for HTTP/1.1. */
+  async #connect(): Promise<void> {
     const socket = await this.#secure.connect(this.#options.protocols ?? ['h2', 'http/1.1'])
     if (this.#closed) {
       socket.destroy()
@@ -58,12 +61,11 @@ class NegotiatingTransport implements Transport {
     }
     if (socket.alpnProtocol === 'h2') {
       for (const old of this.#open) if (!old.usable) this.#open.delete(old)
-      this.#session = openHttp2Session(this.#config.server, socket, this.#options.ping ?? DEFAULT_PING)
-      this.#open.add(this.#session)
-      return this.#session
+      this.#open.add(await openHttp2Session(this.#config.server, socket, this.#options.ping ?? DEFAULT_PING))
+      return
     }
     socket.destroy()
-    return (this.#http1 = openHttp1Transport(this.#config.server, this.#secure))
+    this.#http1 = openHttp1Transport(this.#config.server, this.#secure)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

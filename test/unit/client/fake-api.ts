@@ -18,7 +18,7 @@ type Watcher = { collection: string; namespace: string | undefined; reply: Reply
 
 export const FIXTURES = new URL('../../fixtures/tls/', import.meta.url).pathname
 
-export type FakeOptions = Readonly<{ tls?: boolean; http2?: boolean; streamingLists?: boolean }>
+export type FakeOptions = Readonly<{ tls?: boolean; http2?: boolean; streamingLists?: boolean; maxStreams?: number }>
 
 /** What one request looked like. */
 export type Seen = Readonly<{ method: string; path: string; query: URLSearchParams; headers: http.IncomingHttpHeaders; body: string; httpVersion: string }>
@@ -270,7 +270,7 @@ function secureServer(options: FakeOptions, handler: (request: http.IncomingMess
   const pem = (name: string): string => readFileSync(`${FIXTURES}/${name}.pem`, 'utf8')
   const tls = { key: pem('server-key'), cert: pem('server-cert'), ca: pem('ca-cert'), requestCert: true, rejectUnauthorized: false }
   if (options.http2 === false) return https.createServer(tls, handler)
-  return http2.createSecureServer({ ...tls, allowHTTP1: true }, handler as unknown as (request: http2.Http2ServerRequest, reply: http2.Http2ServerResponse) => void)
+  return http2.createSecureServer({ ...tls, allowHTTP1: true, settings: { maxConcurrentStreams: options.maxStreams ?? 250 } }, handler as unknown as (request: http2.Http2ServerRequest, reply: http2.Http2ServerResponse) => void)
 }
 
 export function answer(reply: Reply, code: number, body: unknown): void {

@@ -173,7 +173,7 @@ test('tls-server-name is what the certificate is checked against', async t => {
 test('a wire that falls silent is given up when a ping stays unanswered', async t => {
   const api = await serve(t, { tls: true })
   const wire = await mutableWire(t, Number(new URL(api.url).port))
-  await using client = clientFor(`https://127.0.0.1:${wire.port}`, { transport: { ping: { intervalMs: 50, timeoutMs: 100 } } })
+  await using client = clientFor(`https://127.0.0.1:${wire.port}`, { transport: { ping: { intervalMs: 100, timeoutMs: 1_500 } } })
   const seen: string[] = []
   const watching = (async () => {
     for await (const event of client.watch(CONFIG_MAPS, { signal, resourceVersion: '0' })) if (event.type !== 'BOOKMARK') seen.push(event.object.metadata.name)
@@ -183,6 +183,25 @@ test('a wire that falls silent is given up when a ping stays unanswered', async 
   await eventually(() => seen.length === 1)
   wire.mute()
   await t.throwsAsync(watching, { instanceOf: TransportError, message: /ping/ })
+})
+
+test('more watches than a connection may carry do not hold up requests', async t => {
+  const api = await serve(t, { tls: true, maxStreams: 10 })
+  api.put(MAPS, map('a'))
+  await using client = clientFor(api.url)
+  const stop = new AbortController()
+  // The first exchange tells the limit.
+  await client.get(CONFIG_MAPS, { name: 'a', namespace: 'default' }, { signal })
+  const watches = Array.from({ length: 35 }, async () => {
+    for await (const event of client.watch(CONFIG_MAPS, { signal: stop.signal, resourceVersion: '0' })) void event
+  })
+  for (const watch of watches) watch.catch(() => {})
+  await eventually(() => api.watching === 35, () => api.watching)
+  const answers = await Promise.all(Array.from({ length: 20 }, () => client.get(CONFIG_MAPS, { name: 'a', namespace: 'default' }, { signal, timeoutMs: 5_000 })))
+  t.is(answers.length, 20)
+  t.true(api.connections >= 4 && api.connections <= 8, String(api.connections))
+  stop.abort()
+  await Promise.allSettled(watches)
 })
 
 test('an outage of any length is logged once, and its end once', async t => {
