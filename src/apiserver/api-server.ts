@@ -38,6 +38,7 @@ import { ensureKubernetesService } from './system/kubernetes-service.ts'
 import { keepSystemObjects } from './system/keep.ts'
 import { NamespaceAdmission } from './system/namespace-admission.ts'
 import { PodAdmission } from './system/pod-admission.ts'
+import { ServerPeers } from './system/server-peers.ts'
 import { ServiceAllocation } from './system/service-allocation.ts'
 import { bindPod } from './subresources/binding.ts'
 import { evictPod } from './subresources/eviction.ts'
@@ -186,8 +187,10 @@ export class ApiServer implements AsyncDisposable {
       doorbell: defining, pass: () => customResources.reconcile(definitions.values(), signal), clock, signal, resyncIntervalMs: DEFINITIONS_RESYNC_MS,
       retryMs: failures => backoffMs(RECONNECT_BACKOFF, failures, Math.random()), onFailure: (err, failures) => log.warn({ err, failures }, 'custom resources could not be reconciled'),
     })
+    const peers = options.sharedStore ? new ServerPeers({ store, keyRoot: options.keyRoot, address: options.advertiseAddress }) : undefined
+    if (peers !== undefined) undo.defer(() => peers.leave())
     const system = keepSystemObjects({
-      ensure: () => ensureKubernetesService({ client, catalog, allocators, advertiseAddress: options.advertiseAddress, securePort: listener.port }, signal), clock, log, signal,
+      ensure: () => ensureKubernetesService({ client, catalog, allocators, advertiseAddress: options.advertiseAddress, securePort: listener.port, peers }, signal), clock, log, signal,
     })
     await system.first
     undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return Promise.all([system.ended, aggregating, serveDefinitions]).then(() => undefined) })

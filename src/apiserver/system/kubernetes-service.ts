@@ -7,6 +7,7 @@ import { containsAddress, parsePrefix } from '../../net/ip/prefix.ts'
 import type { ServiceAllocators } from '../allocators/service-allocators.ts'
 import type { Catalog } from '../catalog.ts'
 import type { InternalClient } from '../internal-client.ts'
+import type { ServerPeers } from './server-peers.ts'
 
 type Options = Readonly<{
   client: InternalClient
@@ -14,11 +15,13 @@ type Options = Readonly<{
   allocators: ServiceAllocators
   advertiseAddress: string
   securePort: number
+  /** Where several servers tell each other of themselves; undefined when there can be one only. */
+  peers: ServerPeers | undefined
 }>
 
 const NAME = { namespace: 'default', name: 'kubernetes' } as const
 
-export async function ensureKubernetesService({ client, catalog, allocators, advertiseAddress, securePort }: Options, signal: AbortSignal): Promise<void> {
+export async function ensureKubernetesService({ client, catalog, allocators, advertiseAddress, securePort, peers }: Options, signal: AbortSignal): Promise<void> {
   const clusterIp = formatAddress(allocators.addresses[0]!.first())
   await client.ensure(catalog.builtin('', 'services'), {
     apiVersion: 'v1', kind: 'Service', metadata: { ...NAME, labels: { component: 'apiserver', provider: 'kubernetes' } },
@@ -30,14 +33,15 @@ export async function ensureKubernetesService({ client, catalog, allocators, adv
   // Endpoints on the loopback would lead every pod to itself, so kinds refuse them; such a server serves this machine only.
   if (!isReachable(advertiseAddress)) return
   const family = parseAddress(advertiseAddress, '--advertise-address').family
+  const addresses = peers === undefined ? [advertiseAddress] : await peers.announce(signal)
   const ports = [{ name: 'https', protocol: 'TCP', port: securePort }]
   await client.put(catalog.builtin('', 'endpoints'), {
     apiVersion: 'v1', kind: 'Endpoints', metadata: { ...NAME, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-    subsets: [{ addresses: [{ ip: advertiseAddress }], ports }],
+    subsets: [{ addresses: addresses.map(ip => ({ ip })), ports }],
   }, holds, signal)
   await client.put(catalog.builtin('discovery.k8s.io', 'endpointslices'), {
     apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { ...NAME, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: family === 4 ? 'IPv4' : 'IPv6', endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }], ports,
+    addressType: family === 4 ? 'IPv4' : 'IPv6', endpoints: addresses.map(address => ({ addresses: [address], conditions: { ready: true } })), ports,
   }, holds, signal)
 }
 

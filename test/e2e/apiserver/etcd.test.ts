@@ -11,7 +11,7 @@ withEtcd('two servers over one etcd show one state: what one writes, the other r
   await using etcd = await EtcdLab.open()
   const flags = ['--etcd-servers', etcd.url]
   await using first = await ApiServerLab.open({ flags })
-  await using second = await ApiServerLab.open({ flags, beside: first })
+  await using second = await ApiServerLab.open({ flags: [...flags, '--advertise-address', '192.0.2.9'], beside: first })
   using a = new ApiRequests(first)
   using b = new ApiRequests(second)
   const from = (await b.get('/api/v1/namespaces/default/configmaps')).json.metadata.resourceVersion
@@ -26,6 +26,8 @@ withEtcd('two servers over one etcd show one state: what one writes, the other r
   t.deepEqual((await seen).map(event => event.object.metadata.name), Array.from({ length: 20 }, (_, i) => `c${i}`))
   t.is((await b.patch('/api/v1/namespaces/default/configmaps/c0', 'merge', { data: { i: 'b' } })).code, 200)
   t.is((await a.get('/api/v1/namespaces/default/configmaps/c0')).json.data.i, 'b')
+  const slice = (await b.get('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes')).json
+  t.deepEqual(slice.endpoints.map((endpoint: any) => endpoint.addresses[0]), ['192.0.2.1', '192.0.2.9'])
   const keys = Object.keys(await etcd.all('/registry/'))
   for (const key of ['/registry/configmaps/default/c0', '/registry/services/specs/default/kubernetes', '/registry/namespaces/default', '/registry/clusterroles/view']) t.true(keys.includes(key), key)
 })
