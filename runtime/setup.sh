@@ -193,7 +193,7 @@ install_programs() {
   say "installing $packages with $manager, for: $names"
   # shellcheck disable=SC2086  # a list of words
   install_with $manager $packages >"$cache/packages.log" 2>&1 || {
-    tail -n 10 "$cache/packages.log" >&2
+    grep -v '^(Reading database' "$cache/packages.log" | tail -n 10 >&2
     die "$manager could not install $packages; the lines above and $cache/packages.log say why. Install them yourself and run this again."
   }
   for program in "$@"; do

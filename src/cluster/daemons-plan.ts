@@ -86,6 +86,8 @@ export function planHostDaemons(plan: ClusterPlan, host: HostPlan, base: BaseEnv
       `--cluster-cidr=${formatPrefix(plan.podCidr)}`,
       // kube-proxy's one second spares clusters of thousands of Services; here people watch.
       '--iptables-min-sync-period=100ms',
+      // The size of the connection table is a setting of the machine, out of reach of a namespace.
+      '--conntrack-max-per-core=0',
     ]),
   ]
 }

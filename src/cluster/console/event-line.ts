@@ -34,8 +34,9 @@ function textOf(event: DaemonEvent): string | undefined {
   }
 }
 
-/** Errors in pino's form are shown by their message; objects as JSON. */
+/** Errors in pino's form are shown by their message; objects as JSON; container ids as short as runtimes show them. */
 function formatValue(value: unknown): string {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value.slice(0, 12)
   if (typeof value === 'object' && value !== null) {
     return 'message' in value && typeof value.message === 'string' ? JSON.stringify(value.message) : JSON.stringify(value)
   }

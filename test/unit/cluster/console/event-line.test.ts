@@ -13,6 +13,10 @@ test('a log line becomes a sentence with its fields, without those that every li
   )
 })
 
+test('a container id is shown as runtimes show it', t => {
+  t.is(logged(JSON.stringify({ level: 'info', containerId: '0123456789abcdef'.repeat(4), msg: 'served' })), '03:04:05 host-2 agent: served (containerId=0123456789ab)\n')
+})
+
 test('warnings and errors are marked, and an error shows its message', t => {
   t.is(logged('{"level":"warn","err":{"type":"X","message":"no route","stack":"…"},"msg":"lost"}'), '03:04:05 host-2 agent: WARN lost (err="no route")\n')
   t.regex(logged('TypeError: x is not a function')!, /ERROR TypeError: x is not a function/)
