@@ -89,6 +89,20 @@ test.serial('Ctrl-C in the middle of the start removes what was made so far', as
   t.deepEqual(await traces(name), NOTHING)
 })
 
+test.serial('a reader that goes away ends the cluster in order', async t => {
+  const name = freshClusterName()
+  t.teardown(() => weft(['down', '--name', name]))
+  const up = spawn(WEFT, ['up', '--nodes', '1', '--name', name], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let problems = ''
+  up.stderr.setEncoding('utf8').on('data', (text: string) => (problems += text))
+  const ended = once(up, 'exit')
+  await once(up.stdout, 'data')
+  up.stdout.destroy()
+  t.deepEqual(await ended, [130, null], problems)
+  t.is(problems, '')
+  t.deepEqual(await traces(name), NOTHING)
+})
+
 test.serial('weft down removes everything after a kill -9 of weft up, and so does the next weft up', async t => {
   const name = freshClusterName()
   {

@@ -27,7 +27,7 @@ export async function upInForeground(cluster: ClusterOptions, terminal: UpTermin
   let upYet = false
   const fleet = new Fleet({ program: ownProgram(), onEvent: event => upYet && tell(terminal, event) })
   try {
-    terminal.write(`weft up: cluster ${cluster.name}, ${cluster.hostCount} hosts, ${cluster.backend}, ${cluster.proxyMode}\n`)
+    terminal.write(`weft up: cluster ${cluster.name}, ${cluster.hostCount} ${cluster.hostCount === 1 ? 'host' : 'hosts'}, ${cluster.backend}, ${cluster.proxyMode}\n`)
     const progress = new Progress(terminal, systemClock)
     const plan = await bringUp({ cluster, environment: ownEnvironment(), progress, fleet, signal })
     terminal.write(await summary(plan, progress.elapsedSeconds(), signal))
@@ -79,13 +79,12 @@ function stopOnSignals(controller: AbortController): Disposable {
     controller.abort(new DOMException('stopped by the user', 'AbortError'))
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  const outputGone = (): void => controller.abort(new DOMException('nobody reads the output any more', 'AbortError'))
   for (const name of signals) process.on(name, stop)
-  process.stdout.on('error', outputGone)
+  // Stays for good: the last words of the tear-down may fail after everything else is over.
+  process.stdout.on('error', () => controller.abort(new DOMException('nobody reads the output any more', 'AbortError')))
   return {
     [Symbol.dispose]: () => {
       for (const name of signals) process.off(name, stop)
-      process.stdout.off('error', outputGone)
     },
   }
 }
