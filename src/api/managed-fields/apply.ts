@@ -62,13 +62,10 @@ function refuseConflicts(others: Managers, changed: FieldSet): void {
   if (conflicts.length > 0) throw conflictError(conflicts)
 }
 
-function describeManager({ name, operation, apiVersion, subresource, time }: Manager): string {
+function describeManager({ name, operation, apiVersion, subresource }: Manager): string {
   const parts = [JSON.stringify(name)]
   if (subresource !== '') parts.push(`with subresource ${JSON.stringify(subresource)}`)
-  if (operation === 'Update') {
-    parts.push(`using ${apiVersion}`)
-    if (time !== undefined) parts.push(`at ${time}`)
-  }
+  if (operation === 'Update') parts.push(`using ${apiVersion}`)
   return parts.join(' ')
 }
 

@@ -42,7 +42,7 @@ function granularShape(id: string): Shape {
   }
 }
 
-const ALWAYS: ReadonlySet<string> = new Set(['metadata', 'spec', 'status', 'template'])
+const ALWAYS: ReadonlySet<string> = new Set(['metadata', 'spec', 'status', 'template', 'strategy', 'updateStrategy', 'loadBalancer'])
 
 function shapeOfField(id: string, name: string, type: FieldType): Shape {
   switch (type.kind) {

@@ -31,9 +31,8 @@ export function applyJsonPatch(target: JsonObject, patch: unknown): JsonObject {
 const OPERATIONS: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test'])
 
 function operation(step: unknown): Operation {
-  if (!isPlainObject(step) || !OPERATIONS.has(step['op']) || typeof step['path'] !== 'string') {
-    throw badRequest(`error decoding patch: unexpected operation ${JSON.stringify(step)}`)
-  }
+  if (!isPlainObject(step)) throw badRequest(`error decoding patch: unexpected operation ${JSON.stringify(step)}`)
+  if (!OPERATIONS.has(step['op']) || typeof step['path'] !== 'string') throw unprocessable(`Unexpected kind: ${String(step['op'])}`)
   // Upstream's library reads an absent value as null; the npm one refuses it.
   if ((step['op'] === 'add' || step['op'] === 'replace' || step['op'] === 'test') && !('value' in step)) return { ...step, value: null } as unknown as Operation
   return cloneJson(step) as unknown as Operation

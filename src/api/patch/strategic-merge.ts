@@ -116,8 +116,8 @@ function checkOrder(patch: readonly Json[], order: readonly Json[] | undefined, 
 }
 
 /**
- * Puts the items that `order` names into that order and weaves the others in: an item of the patch comes before a
- * live-only one only if it stood before it in the live list. So new items follow the live-only ones, as upstream's do.
+ * Puts the items that `order` names into that order and weaves the others in: a live-only item comes before one of the
+ * patch only if it stood before it in the live list. So new items come before the live-only ones, as upstream's do.
  */
 function inOrder<T>(items: readonly T[], identity: (item: T) => string, order: readonly string[], live: readonly string[]): T[] {
   const rank = new Map<string, number>()
@@ -127,8 +127,8 @@ function inOrder<T>(items: readonly T[], identity: (item: T) => string, order: r
   const others = items.filter(item => !rank.has(identity(item)))
   const result: T[] = []
   for (const item of named) {
-    const mine = place.get(identity(item)) ?? Infinity
-    while (others.length > 0 && !(mine < (place.get(identity(others[0]!)) ?? -1))) result.push(others.shift()!)
+    const mine = place.get(identity(item))
+    while (others.length > 0 && mine !== undefined && (place.get(identity(others[0]!)) ?? Infinity) < mine) result.push(others.shift()!)
     result.push(item)
   }
   return [...result, ...others]

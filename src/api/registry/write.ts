@@ -14,8 +14,16 @@ export type Target = Readonly<{ resource: ApiResource; strategy: Strategy }>
 /** Where a request points: what the URL says. "" where it says nothing. */
 export type RequestPath = Readonly<{ namespace: string; name: string }>
 
+/**
+ * Settles who owns which field (metadata.managedFields). Called when a draft says what its client wants, defaults included,
+ * and before the server adds what is nobody's: allocated addresses, an account's token, what a change of type wipes.
+ */
+export type TrackFields = (draft: Draft) => void
+
+const nobody: TrackFields = () => {}
+
 /** Makes a decoded body the new object: checks it against the URL, fills system fields, defaults. Throws StatusError. */
-export function beginCreate({ resource, strategy }: Target, draft: Draft, path: RequestPath, context: WriteContext): void {
+export function beginCreate({ resource, strategy }: Target, draft: Draft, path: RequestPath, context: WriteContext, track: TrackFields = nobody): void {
   agreeWithPath(resource, draft, path)
   const { metadata } = draft
   if ((metadata.resourceVersion ?? '') !== '') throw unclassified('resourceVersion should not be set on objects to be created')
@@ -28,6 +36,8 @@ export function beginCreate({ resource, strategy }: Target, draft: Draft, path: 
   if ((metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '') metadata.name = generateName(metadata.generateName!, context.suffix)
   if (strategy.generationChanges === undefined) delete metadata.generation
   else metadata.generation = 1
+  strategy.applyDefaults(draft)
+  track(draft)
   strategy.prepareForCreate(draft, context)
   strategy.applyDefaults(draft)
 }
@@ -44,7 +54,7 @@ export function finishCreate({ resource, strategy }: Target, object: ApiObject):
  * Makes a decoded body (or a patched clone) the next state of `old`. `subresource` is '' for the object itself.
  * Does not compare resource versions or uids: that is the store transaction's part (`stalePrecondition`).
  */
-export function beginUpdate({ resource, strategy }: Target, draft: Draft, old: ApiObject, path: RequestPath, subresource: string, context: WriteContext): void {
+export function beginUpdate({ resource, strategy }: Target, draft: Draft, old: ApiObject, path: RequestPath, subresource: string, context: WriteContext, track: TrackFields = nobody): void {
   agreeWithPath(resource, draft, path)
   const { metadata } = draft
   for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) {
@@ -54,6 +64,7 @@ export function beginUpdate({ resource, strategy }: Target, draft: Draft, old: A
   if (old.metadata.generation === undefined) delete metadata.generation
   else metadata.generation = old.metadata.generation
   strategy.applyDefaults(draft)
+  track(draft)
   updateRules({ resource, strategy }, subresource).prepare(draft, old, context)
   if (subresource === '' && strategy.generationChanges !== undefined && strategy.generationChanges(draft, old)) {
     metadata.generation = (old.metadata.generation ?? 0) + 1
@@ -77,7 +88,7 @@ export const isUnchanged = (next: ApiObject, old: ApiObject): boolean =>
 
 /** 422 for kinds whose PUT must name the version it replaces. */
 export const missingResourceVersion = (resource: ApiResource, name: string): StatusError =>
-  invalidObject(resource, name, [invalid('metadata.resourceVersion', '', 'must be specified for an update')])
+  invalidObject({ group: resource.group, kind: resource.plural }, name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')])
 
 function updateRules({ resource, strategy }: Target, subresource: string): UpdateRules {
   if (subresource === '') return strategy.update

@@ -10,6 +10,7 @@ import { decodeObject } from '../http/decode-body.ts'
 import { sendValue } from '../http/send.ts'
 import type { Call } from '../verbs/call.ts'
 import { applyPatch } from '../verbs/patch.ts'
+import { trackChange } from '../verbs/tracking.ts'
 import { updateObject } from '../verbs/update.ts'
 import { parseWriteOptions } from '../verbs/write-options.ts'
 
@@ -47,7 +48,7 @@ async function writeScale(call: Call, change: (scale: ApiObject) => Draft): Prom
     if ((asked.metadata.uid ?? '') !== '') next.metadata.uid = asked.metadata.uid!
     writePath(next, pathsOf(resource).specReplicasPath, replicas)
     return next
-  })
+  }, trackChange(call, options))
   if (outcome === undefined) throw notFoundObject(resource, request.name)
   sendValue(exchange, 200, negotiated.format, scaleOf(resource, outcome.object))
 }

@@ -6,7 +6,7 @@ import type { Managers } from '../../api/managed-fields/managers.ts'
 import { isPlainObject, type ApiObject, type Draft } from '../../api/object.ts'
 import { formatGroupVersion } from '../../api/registry/resource.ts'
 import { required } from '../../api/status/field-error.ts'
-import { badRequest, invalidObject, notFoundObject, staleObject } from '../../api/status/status.ts'
+import { badRequest, conflict, invalidObject, notFoundObject, staleObject } from '../../api/status/status.ts'
 import { asObject } from '../http/decode-body.ts'
 import { sendValue } from '../http/send.ts'
 import { fieldRules, type Call } from './call.ts'
@@ -36,7 +36,9 @@ export async function apply(call: Call, options: WriteOptions, body: Buffer): Pr
   const updated = await updateObject(call, options, merge, track)
   if (updated !== undefined) return sendValue(exchange, 200, negotiated.format, renderObject(updated.object, strategy, rendering, serving.clock.now()))
   if (request.subresource !== '') throw notFoundObject(resource, request.name)
-  if ((applied.metadata.uid ?? '') !== '' || (applied.metadata.resourceVersion ?? '') !== '') throw staleObject(resource, request.name)
+  const uid = applied.metadata.uid ?? ''
+  if (uid !== '') throw conflict(resource, request.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`)
+  if ((applied.metadata.resourceVersion ?? '') !== '') throw staleObject(resource, request.name)
   authorizeCreate(call)
   const created = await createObject(call, merge(undefined), options, track)
   sendValue(exchange, 201, negotiated.format, renderObject(created, strategy, rendering, serving.clock.now()))

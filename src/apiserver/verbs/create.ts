@@ -35,7 +35,7 @@ export async function createObject(call: Call, body: Draft, options: WriteOption
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const draft = cloneJson(body)
     const context = writeContext({ serving, user: exchange.user })
-    beginCreate({ resource, strategy }, draft, request, context)
+    beginCreate({ resource, strategy }, draft, request, context, fresh => track(fresh, undefined))
     checkNodeBody(exchange.user, resource, draft)
     const guard = await guardNamespace(serving.objects, serving.namespaces, { resource, object: draft }, signal)
     const admitted = await serving.admission.create(resource, draft, {
@@ -43,7 +43,6 @@ export async function createObject(call: Call, body: Draft, options: WriteOption
     })
     try {
       for (const warning of finishCreate({ resource, strategy }, draft)) exchange.warn(warning)
-      track(draft, undefined)
     } catch (error) {
       admitted.settle?.('failed')
       throw error

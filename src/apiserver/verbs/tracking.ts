@@ -6,7 +6,7 @@ import { formatGroupVersion } from '../../api/registry/resource.ts'
 import type { Call } from './call.ts'
 import type { WriteOptions } from './write-options.ts'
 
-/** Sets the managers of a finished draft that replaces `old`, or that is new. */
+/** Sets the managers of a draft that replaces `old`, or that is new. */
 export type Track = (draft: Draft, old: ApiObject | undefined) => void
 
 export const writerOf = ({ resource, request, serving }: Call, { fieldManager }: WriteOptions): Writer => ({

@@ -58,14 +58,13 @@ async function planUpdate(call: Call, options: WriteOptions, draft: Draft, old: 
   checkPreconditions(call, draft, old)
   const context = writeContext({ serving, user: exchange.user })
   const target = { resource, strategy }
-  beginUpdate(target, draft, old, request, request.subresource, context)
+  beginUpdate(target, draft, old, request, request.subresource, context, next => track(next, old))
   const parts = await serving.admission.update(resource, draft, old, {
     ...context, dryRun: options.dryRun, subresource: request.subresource, signal: exchange.signal, warn: text => exchange.warn(text),
   })
   let used = false
   try {
     for (const warning of finishUpdate(target, draft, old, request.subresource)) exchange.warn(warning)
-    track(draft, old)
     if (!mayGo(draft) && isUnchanged(draft, old)) return { kind: 'unchanged' }
     used = !options.dryRun
     return mayGo(draft) ? { kind: 'delete', object: draft, parts } : { kind: 'put', object: draft, parts, ...ttlOf(call) }

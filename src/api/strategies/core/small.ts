@@ -102,11 +102,17 @@ export const roleBindingStrategy = (base: Strategy): Strategy => ({
     ...base.update,
     validate: (next, old) => [
       ...validateBinding(next),
-      ...(equalJson(next['roleRef'], old['roleRef']) ? [] : [invalid('roleRef', next['roleRef'], 'cannot change roleRef')]),
+      ...(equalJson(next['roleRef'], old['roleRef']) ? [] : [invalid('roleRef', shownRole(next), 'cannot change roleRef')]),
     ],
   },
   table: ROLE_BINDING_TABLE,
 })
+
+/** Upstream shows its internal type. */
+function shownRole(object: ApiObject): unknown {
+  const { apiGroup = '', kind = '', name = '' } = (object as unknown as Partial<RoleBinding>).roleRef ?? {}
+  return { APIGroup: apiGroup, Kind: kind, Name: name }
+}
 
 function validateBinding(object: ApiObject): readonly FieldError[] {
   const { roleRef, subjects = [] } = object as unknown as RoleBinding

@@ -54,6 +54,7 @@ function keepNodePorts(next: ServiceSpec, old: ServiceSpec): void {
 }
 
 function normalizeClusterIps(next: ServiceSpec, old: ServiceSpec): void {
+  if ((next.clusterIP ?? '') !== '' && (next.clusterIPs?.length ?? 0) === 0) next.clusterIPs = [next.clusterIP!]
   if ((old.clusterIP ?? '') === (next.clusterIP ?? '')) return
   if (!equalJson(old.clusterIPs ?? [], next.clusterIPs ?? [])) return
   if ((next.clusterIP ?? '') === '') delete next.clusterIPs

@@ -13,7 +13,7 @@ const statusOf = (t: import('ava').ExecutionContext, run: () => unknown): string
 test('containers and their environment merge by name; $patch: delete removes one variable (35)', t => {
   const live = container({ name: 'c', image: 'a', env: [{ name: 'A', value: '1' }, { name: 'B', value: '2' }] })
   t.deepEqual(applyStrategicMerge(live, container({ name: 'c', env: [{ name: 'A', $patch: 'delete' }, { name: 'C', value: '3' }] }), deployment),
-    container({ name: 'c', image: 'a', env: [{ name: 'B', value: '2' }, { name: 'C', value: '3' }] }))
+    container({ name: 'c', image: 'a', env: [{ name: 'C', value: '3' }, { name: 'B', value: '2' }] }))
 })
 
 test('$retainKeys drops rollingUpdate when the strategy becomes Recreate (35)', t => {
@@ -22,9 +22,9 @@ test('$retainKeys drops rollingUpdate when the strategy becomes Recreate (35)', 
     { spec: { strategy: { type: 'Recreate' } } })
 })
 
-test('finalizers merge as a set and keep their order; $deleteFromPrimitiveList removes (34)', t => {
+test('finalizers merge as a set, new ones in front; $deleteFromPrimitiveList removes (34)', t => {
   const live = { metadata: { finalizers: ['x/y', 'c/d'] } }
-  t.deepEqual(applyStrategicMerge(live, { metadata: { finalizers: ['a/b'] } }, service), { metadata: { finalizers: ['x/y', 'c/d', 'a/b'] } })
+  t.deepEqual(applyStrategicMerge(live, { metadata: { finalizers: ['a/b'] } }, service), { metadata: { finalizers: ['a/b', 'x/y', 'c/d'] } })
   t.deepEqual(applyStrategicMerge(live, { metadata: { '$deleteFromPrimitiveList/finalizers': ['x/y'] } }, service), { metadata: { finalizers: ['c/d'] } })
 })
 
@@ -43,7 +43,7 @@ test('a node that sends $patch: replace in its addresses replaces them all', t =
 test('conditions of a node merge by type, others are kept (70)', t => {
   const live = { spec: { podCIDR: 'x' }, status: { conditions: [{ type: 'Ready', status: 'True' }] } }
   t.deepEqual(applyStrategicMerge(live, { status: { conditions: [{ type: 'NetworkUnavailable', status: 'False' }] } }, mergeRulesOf('', 'Node')),
-    { spec: { podCIDR: 'x' }, status: { conditions: [{ type: 'Ready', status: 'True' }, { type: 'NetworkUnavailable', status: 'False' }] } })
+    { spec: { podCIDR: 'x' }, status: { conditions: [{ type: 'NetworkUnavailable', status: 'False' }, { type: 'Ready', status: 'True' }] } })
 })
 
 test('$setElementOrder decides the order, must name every item, and is never stored', t => {
@@ -59,6 +59,16 @@ test('a removed port of a client-side apply is a $patch: delete by port (28)', t
   const live = { spec: { ports: [{ port: 80, name: 'a' }, { port: 81, name: 'b' }] } }
   t.deepEqual(applyStrategicMerge(live, { spec: { '$setElementOrder/ports': [{ port: 80 }], ports: [{ port: 81, $patch: 'delete' }] } }, service),
     { spec: { ports: [{ port: 80, name: 'a' }] } })
+})
+
+test('new items and live-only ones are woven together as kube-apiserver 1.36.3 does it', t => {
+  const merged = (live: number[], patch: JsonObject): unknown => {
+    const { spec } = applyStrategicMerge({ spec: { ports: live.map(port => ({ port })) } }, { spec: patch }, service) as { spec: { ports: { port: number }[] } }
+    return spec.ports.map(({ port }) => port)
+  }
+  t.deepEqual(merged([1, 2, 3], { ports: [{ port: 9 }, { port: 2 }] }), [9, 1, 2, 3])
+  t.deepEqual(merged([9, 1, 2, 3], { ports: [{ port: 2 }, { port: 8 }] }), [9, 1, 2, 8, 3])
+  t.deepEqual(merged([9, 1, 2, 8, 3], { '$setElementOrder/ports': [{ port: 3 }, { port: 1 }], ports: [{ port: 1 }] }), [9, 2, 8, 3, 1])
 })
 
 test('an item without its merge key is refused', t => {
