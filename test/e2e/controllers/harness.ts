@@ -13,7 +13,7 @@ export const adminClient = async (lab: Cluster): Promise<ApiClient> =>
   openApiClient({ config: await loadKubeconfig({ path: lab.kubeconfig }), userAgent: 'weft-test', log: silentLog() })
 
 /** Runs kubectl until its output satisfies; fails with the last output. */
-export async function until(lab: Cluster, args: readonly string[], satisfied: (output: string) => boolean, timeoutMs = 20_000): Promise<string> {
+export async function until(lab: Cluster, args: readonly string[], satisfied: (output: string) => boolean, timeoutMs = 60_000): Promise<string> {
   const end = performance.now() + timeoutMs
   for (;;) {
     const output = await lab.kubectl(...args).catch((error: Error) => error.message)

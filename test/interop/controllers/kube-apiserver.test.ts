@@ -22,13 +22,13 @@ interop(hasKubeApiServer() ? 'on kube-apiserver 1.36 nodes get CIDRs, deployment
 
   await lab.kubectl('create', 'deployment', 'web', '--image=one', '--replicas=3')
   await lab.kubectl('expose', 'deployment', 'web', '--port=80', '--target-port=8080')
-  t.regex(await lab.kubectl('rollout', 'status', 'deployment/web', '--timeout=30s'), /successfully rolled out/)
+  t.regex(await lab.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'), /successfully rolled out/)
   const endpoints = ['get', 'endpointslices', '-l', 'kubernetes.io/service-name=web', '-o', 'jsonpath={.items[*].endpoints[*].addresses[0]}']
   await until(lab, endpoints, output => words(output).length === 3)
   await lab.kubectl('set', 'image', 'deployment/web', '*=two')
-  t.regex(await lab.kubectl('rollout', 'status', 'deployment/web', '--timeout=30s'), /successfully rolled out/)
+  t.regex(await lab.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'), /successfully rolled out/)
   await lab.kubectl('rollout', 'undo', 'deployment/web')
-  t.regex(await lab.kubectl('rollout', 'status', 'deployment/web', '--timeout=30s'), /successfully rolled out/)
+  t.regex(await lab.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'), /successfully rolled out/)
   await until(lab, ['get', 'pods', '-o', 'jsonpath={.items[*].spec.containers[0].image}'], output => words(output).join() === 'one,one,one')
   const addresses = [...kubelet.pods.cache.values()].map(pod => pod.status?.podIP).sort()
   await until(lab, endpoints, output => words(output).sort().join() === addresses.join())
@@ -38,13 +38,13 @@ interop(hasKubeApiServer() ? 'on kube-apiserver 1.36 nodes get CIDRs, deployment
     apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' },
     spec: { selector: { matchLabels: { app: 'agent' } }, template: { metadata: { labels: { app: 'agent' } }, spec: { containers: [{ name: 'c', image: 'one' }] } } },
   })
-  t.regex(await lab.kubectl('rollout', 'status', 'daemonset/agent', '--timeout=30s'), /successfully rolled out/)
+  t.regex(await lab.kubectl('rollout', 'status', 'daemonset/agent', '--timeout=60s'), /successfully rolled out/)
 
   await create(lab, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'demo' } })
   await until(lab, ['-n', 'demo', 'get', 'serviceaccount/default', 'configmap/kube-root-ca.crt', '-o', 'name'], output => output.trim().split('\n').length === 2)
   await lab.kubectl('-n', 'demo', 'create', 'deployment', 'd', '--image=one', '--replicas=2')
   await until(lab, ['-n', 'demo', 'get', 'pods', '-o', 'name'], output => output.trim().split('\n').length === 2)
-  await lab.kubectl('delete', 'namespace', 'demo', '--timeout=30s')
+  await lab.kubectl('delete', 'namespace', 'demo', '--timeout=60s')
 
   await lab.kubectl('delete', 'deployment/web', 'daemonset/agent')
   await until(lab, ['get', 'replicasets,pods,controllerrevisions', '-o', 'name'], output => output.trim() === '')
@@ -54,7 +54,7 @@ interop(hasKubeApiServer() ? 'on kube-apiserver 1.36 nodes get CIDRs, deployment
   const signal = new AbortController().signal
   const one = await client.create(CONFIG_MAPS, { metadata: { name: 'one', namespace: 'default' } }, { signal })
   await create(lab, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'child', ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'one', uid: one.metadata.uid, blockOwnerDeletion: true }] } })
-  await lab.kubectl('delete', 'configmap', 'one', '--cascade=foreground', '--timeout=30s')
+  await lab.kubectl('delete', 'configmap', 'one', '--cascade=foreground', '--timeout=60s')
   await until(lab, ['get', 'configmap', 'child', '-o', 'name'], output => output.includes('NotFound'))
 
   t.is(await manager.stop(), 0)

@@ -20,7 +20,7 @@ export const clientFor = (url: string, options: { config?: Partial<ClientConfig>
   openApiClient({ config: configFor(url, options.config), userAgent: 'weft-test/0', log: options.log ?? silentLog(), ...(options.transport && { transport: options.transport }) })
 
 /** Polls until `condition` holds; fails with what was last seen. */
-export async function eventually(condition: () => boolean | Promise<boolean>, last: () => unknown = () => '', timeoutMs = 8_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, last: () => unknown = () => '', timeoutMs = 20_000): Promise<void> {
   const end = performance.now() + timeoutMs
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms; last seen: ${JSON.stringify(last())}`)
