@@ -5,9 +5,11 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command } from 'commander'
 import { openApiClient } from '../client/api-client.ts'
+import type { ClientConfig } from '../client/kubeconfig/config.ts'
 import { loadKubeconfig } from '../client/kubeconfig/load.ts'
 import { DEFAULT_ELECTION, runWhileLeading } from '../client/leader-election.ts'
 import { allControllers, chooseControllers, type CatalogOptions } from '../controllers/catalog.ts'
+import type { Controller } from '../controllers/controller.ts'
 import { DEFAULT_ENDPOINT_SLICE_OPTIONS } from '../controllers/endpoint-slices/controller.ts'
 import { DEFAULT_MASK_SIZE } from '../controllers/node-ipam/controller.ts'
 import { DEFAULT_NODE_LIFECYCLE } from '../controllers/nodes/lifecycle.ts'
@@ -85,14 +87,17 @@ export const command = (): Command =>
     .option('--tls-private-key-file <file>', 'its private key, PEM')
     .option('--log-level <level>', `one of ${LOG_LEVELS.join(', ')}`, 'info')
     .action(async (flags: Flags) => {
+      // What is wrong with the command line is said before anything runs.
+      const controllers = chooseControllers(allControllers(catalogOptions(flags)), flags.controllers.split(','))
+      const config = await loadKubeconfig({ path: flags.kubeconfig, master: flags.master })
       const root = openLog({ level: flags.logLevel })
       const log = root.child({ component: 'controller-manager' })
-      await runProcess(log, signal => run(flags, { root, log }, signal))
+      await runProcess(log, signal => run({ flags, controllers, config, root, log }, signal))
     })
 
-async function run(flags: Flags, { root, log }: Readonly<{ root: Logger; log: Logger }>, signal: AbortSignal): Promise<void> {
-  const controllers = chooseControllers(allControllers(catalogOptions(flags)), flags.controllers.split(','))
-  const config = await loadKubeconfig({ path: flags.kubeconfig, master: flags.master })
+type Setup = Readonly<{ flags: Flags; controllers: readonly Controller[]; config: ClientConfig; root: Logger; log: Logger }>
+
+async function run({ flags, controllers, config, root, log }: Setup, signal: AbortSignal): Promise<void> {
   await using client = openApiClient({ config, userAgent: 'weft-controller-manager', log: root })
   const state = { leading: false, ready: false }
   const health = await openHealth(flags, log, state, () => client.outages.current().map(outage => outage.subject))

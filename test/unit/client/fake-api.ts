@@ -93,6 +93,7 @@ export class FakeApi implements AsyncDisposable {
   /** Ends every watch cleanly, as a server does that shuts down. */
   endWatches(): void {
     for (const { reply } of this.#watchers) reply.end()
+    this.#watchers.clear()
   }
 
   /** Running watches get nothing more, though their connections stay. */
@@ -164,7 +165,7 @@ export class FakeApi implements AsyncDisposable {
   }
 
   #deliver(watcher: Watcher, event: Event): void {
-    if (watcher.muted || event.collection !== watcher.collection) return
+    if (watcher.muted || watcher.reply.destroyed || event.collection !== watcher.collection) return
     if (watcher.namespace !== undefined && event.object.metadata.namespace !== watcher.namespace) return
     watcher.reply.write(`${JSON.stringify({ type: event.type, object: event.object })}\n`)
   }

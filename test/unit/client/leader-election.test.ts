@@ -7,14 +7,18 @@ import { clientFor, eventually } from './harness.ts'
 
 const LEASES = '/apis/coordination.k8s.io/v1/leases'
 
+/** Nobody could wait for such a lease to run out: it is given back, or the test fails. */
+const PATIENT = { leaseDurationMs: 600_000, renewDeadlineMs: 10_000 }
+const HASTY = { leaseDurationMs: 4_000, renewDeadlineMs: 1_000 }
+
 /** A candidate with short times, and what it did. */
-function candidate(t: ExecutionContext, api: FakeApi, identity: string, leaseDurationMs = 1_000) {
+function candidate(t: ExecutionContext, api: FakeApi, identity: string, times: { leaseDurationMs: number; renewDeadlineMs: number } = PATIENT) {
   const stop = new AbortController()
   const client = clientFor(api.url)
   const state = { leading: false, terms: 0 }
   const ended = runWhileLeading({
     client, lease: { namespace: 'kube-system', name: 'weft' }, identity, log: silentLog(), clock: systemClock, random: () => 0,
-    leaseDurationMs, renewDeadlineMs: 300, retryPeriodMs: 20, signal: stop.signal,
+    ...times, retryPeriodMs: 20, signal: stop.signal,
   }, async signal => {
     state.leading = true
     state.terms += 1
@@ -37,10 +41,9 @@ async function server(t: ExecutionContext): Promise<FakeApi> {
 
 test('one of two candidates leads; when it ends in order the other follows at once', async t => {
   const api = await server(t)
-  // Nobody could wait for such a lease to run out: it is given back, or the test fails.
-  const first = candidate(t, api, 'first', 600_000)
+  const first = candidate(t, api, 'first')
   await eventually(() => first.state.leading)
-  const second = candidate(t, api, 'second', 600_000)
+  const second = candidate(t, api, 'second')
   await new Promise(resolve => setTimeout(resolve, 150))
   t.false(second.state.leading)
   first.stop()
@@ -54,9 +57,9 @@ test('one of two candidates leads; when it ends in order the other follows at on
 
 test('a leader that cannot renew steps down before anybody else may lead, and a dead one is replaced', async t => {
   const api = await server(t)
-  const first = candidate(t, api, 'first')
+  const first = candidate(t, api, 'first', HASTY)
   await eventually(() => first.state.leading)
-  const second = candidate(t, api, 'second')
+  const second = candidate(t, api, 'second', HASTY)
   api.intercept = seen => seen.method === 'PUT' && seen.body.includes('"first"')
   t.is(await first.ended, 'lost')
   t.false(second.state.leading)
