@@ -1,22 +1,32 @@
-// Tells a repair from a change of mind: what the last complete pass left in the kernel, and as what.
+// What the last pass left in the kernel, as one signature per object: tells a repair from a change of mind, and our own
+// changes, as the kernel announces them, from those of others.
 
-import type { DesiredState } from './desired.ts'
+import { formatAddress, type Address } from '../../net/ip/address.ts'
+import type { RtnlEvent } from '../../net/rtnetlink/watch.ts'
+import type { DesiredFdbEntry, DesiredNeighbour, DesiredRoute, DesiredState } from './desired.ts'
 import { addressKey, fdbKey, linkKey, neighbourKey, routeKey, sysctlKey, type Step } from './step.ts'
 
-/** Key of every desired object, with its value as text. */
+/** Key of every desired object, with what the kernel should hold under it. */
 export type Established = ReadonlyMap<string, string>
 
-const text = (value: unknown): string => JSON.stringify(value, (_, member: unknown) => (typeof member === 'bigint' ? `${member}n` : member))
+const addressText = (address: Address | undefined): string => (address === undefined ? '' : formatAddress(address))
+
+const routeSignature = (route: Pick<DesiredRoute, 'gateway' | 'link' | 'onlink' | 'mtu'>): string =>
+  `${addressText(route.gateway)} ${route.link} ${route.onlink} ${route.mtu ?? ''}`
+const neighbourSignature = (neighbour: Pick<DesiredNeighbour, 'mac'>): string => neighbour.mac
+const fdbSignature = (entry: Pick<DesiredFdbEntry, 'destination'>): string => formatAddress(entry.destination)
 
 export function establishedBy(desired: DesiredState): Established {
-  return new Map([
-    ...desired.links.map(link => [linkKey(link.name), text(link)] as const),
-    ...desired.links.flatMap(link => link.addresses.map(value => [addressKey(link.name, value), ''] as const)),
-    ...desired.sysctls.map(sysctl => [sysctlKey(sysctl), sysctl.value] as const),
-    ...desired.neighbours.map(neighbour => [neighbourKey(neighbour.link, neighbour), text(neighbour)] as const),
-    ...desired.fdb.map(entry => [fdbKey(entry.link, entry), text(entry)] as const),
-    ...desired.routes.map(route => [routeKey(route), text(route)] as const),
-  ])
+  const established = new Map<string, string>()
+  for (const link of desired.links) {
+    established.set(linkKey(link.name), JSON.stringify(link, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)))
+    for (const value of link.addresses) established.set(addressKey(link.name, value), '')
+  }
+  for (const sysctl of desired.sysctls) established.set(sysctlKey(sysctl), sysctl.value)
+  for (const neighbour of desired.neighbours) established.set(neighbourKey(neighbour.link, neighbour), neighbourSignature(neighbour))
+  for (const entry of desired.fdb) established.set(fdbKey(entry.link, entry), fdbSignature(entry))
+  for (const route of desired.routes) established.set(routeKey(route), routeSignature(route))
+  return established
 }
 
 /**
@@ -26,4 +36,32 @@ export function establishedBy(desired: DesiredState): Established {
 export function repairsAmong(steps: readonly Step[], before: Established | undefined, now: Established): readonly Step[] {
   if (before === undefined) return []
   return steps.filter(({ key }) => before.get(key) === now.get(key))
+}
+
+/** True for the kernel's word of a state that is wanted, or of the end of one that is not: nothing to look at. */
+export function isExpected(event: RtnlEvent, established: Established, nameOf: (ifindex: number) => string | undefined): boolean {
+  if (event.kind !== 'route' && event.kind !== 'neighbour' && event.kind !== 'fdb') return false
+  const link = nameOf(event.value.linkIndex ?? 0)
+  if (link === undefined) return false
+  const [key, signature] = keyAndSignature(event, link)
+  const wanted = established.get(key)
+  return event.change === 'removed' ? wanted === undefined : wanted !== undefined && wanted === signature
+}
+
+function keyAndSignature(event: Extract<RtnlEvent, { kind: 'route' | 'neighbour' | 'fdb' }>, link: string): readonly [string, string] {
+  switch (event.kind) {
+    case 'route': {
+      const { gateway, onLink, mtu } = event.value
+      return [routeKey(event.value), routeSignature({ gateway, link, onlink: onLink, mtu })]
+    }
+    case 'neighbour': {
+      const { mac, permanent } = event.value
+      return [neighbourKey(link, event.value), mac !== undefined && permanent ? mac : '']
+    }
+    case 'fdb': {
+      const { destination, permanent } = event.value
+      return [fdbKey(link, event.value), destination !== undefined && permanent ? fdbSignature({ destination }) : '']
+    }
+    default: return event satisfies never
+  }
 }

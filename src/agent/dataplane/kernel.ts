@@ -20,6 +20,7 @@ export class KernelDataplane {
   readonly #rtnl: Rtnl
   /** Indexes as of the last look, kept current through our own creations. */
   #indexes = new Map<string, number>()
+  #names = new Map<number, string>()
 
   constructor(rtnl: Rtnl) {
     this.#rtnl = rtnl
@@ -29,6 +30,7 @@ export class KernelDataplane {
   async observe(want: Readonly<{ ownLinkNames: readonly string[] }>, call: Call): Promise<ObservedState> {
     const [links, addresses, routes] = [await this.#rtnl.links.list(call), await this.#rtnl.addresses.list(call), await this.#rtnl.routes.list({ table: RT_TABLE_MAIN, ...call })]
     this.#indexes = new Map(links.map(link => [link.name, link.index]))
+    this.#names = new Map(links.map(link => [link.index, link.name]))
     const own = links.filter(link => want.ownLinkNames.includes(link.name))
     const neighbours = []
     const fdb = []
@@ -60,8 +62,7 @@ export class KernelDataplane {
 
   /** Name of the link with that index, as of the last look. */
   nameOf(index: number): string | undefined {
-    for (const [name, known] of this.#indexes) if (known === index) return name
-    return undefined
+    return this.#names.get(index)
   }
 
   /** Takes one step. "Is so already" is success. Throws NetlinkError or WeftError. */
@@ -127,6 +128,7 @@ export class KernelDataplane {
     const made = await this.#rtnl.links.get(link.name, call)
     if (made === undefined) throw new WeftError('LINK_VANISHED', `${link.name} vanished right after it was made; something else removes it`, { link: link.name }, { retryable: true })
     this.#indexes.set(link.name, made.index)
+    this.#names.set(made.index, link.name)
   }
 
   #infoOf(shape: LinkShape): LinkInfoSpec {

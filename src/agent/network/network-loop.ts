@@ -11,6 +11,7 @@ import type { BackendPlan } from '../backends/backend.ts'
 import type { Carrier } from '../backends/carrier.ts'
 import { ownLinkNames, planBackend } from '../backends/index.ts'
 import { networksOf, type NetworkConfig } from '../config/network-config.ts'
+import { afterSteps } from '../dataplane/after-steps.ts'
 import { applySteps, type FailedStep } from '../dataplane/apply.ts'
 import type { DesiredState } from '../dataplane/desired.ts'
 import { establishedBy, repairsAmong, type Established } from '../dataplane/established.ts'
@@ -72,6 +73,8 @@ export type NetworkState = Readonly<{
 /** The slow timer: a change that no notification told of is found within this time. */
 const RESYNC_MS = 10_000
 const RETRY: Backoff = { initialMs: 250, maxMs: 10_000, factor: 2, jitter: 0.2 }
+const NOTHING: Established = new Map()
+const LEASES_CHANGED = 'leases changed'
 /** Repairs named one by one in the log; more are only counted. */
 const REPAIRS_TOLD = 10
 
@@ -80,8 +83,12 @@ export class NetworkLoop {
   readonly #parts: NetworkLoopParts
   readonly #territory: readonly Prefix[]
   #state: NetworkState
+  /** The latest word of the store, and the one that the running pass works with. */
+  #latest: LeaseSnapshot | undefined
   #snapshot: LeaseSnapshot | undefined
   #established: Established | undefined
+  /** The kernel as the last pass left it, while nobody else is known to have changed it. */
+  #known: ObservedState | undefined
   #published: LeaseAttributes
   #failuresInRow = 0
   #toldProblems = ''
@@ -107,13 +114,16 @@ export class NetworkLoop {
 
   /** What the kernel's notifications must concern to need a pass. */
   get watchScope(): WatchScope {
-    return { ownLinks: this.#linkNames, underlay: this.#state.underlay.link, territory: this.#territory, nameOf: index => this.#parts.kernel.nameOf(index) }
+    return {
+      ownLinks: this.#linkNames, underlay: this.#state.underlay.link, territory: this.#territory,
+      established: this.#established ?? NOTHING, nameOf: index => this.#parts.kernel.nameOf(index),
+    }
   }
 
   /** Takes the whole lease set as it is now. */
   setLeases(snapshot: LeaseSnapshot): void {
-    this.#snapshot = snapshot
-    this.doorbell.ring('leases changed')
+    this.#latest = snapshot
+    this.doorbell.ring(LEASES_CHANGED)
   }
 
   async run({ signal }: { signal: AbortSignal }): Promise<void> {
@@ -131,15 +141,22 @@ export class NetworkLoop {
   async #pass(reasons: readonly string[], signal: AbortSignal): Promise<void> {
     const { kernel, clock, metrics, log } = this.#parts
     const startMs = clock.monotonicMs()
-    let observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
+    this.#snapshot = this.#latest
+    const known = reasons.every(reason => reason === LEASES_CHANGED) ? this.#known : undefined
+    this.#known = undefined
+    let observed = known ?? (await kernel.observe({ ownLinkNames: this.#linkNames }, { signal }))
     this.#adoptOwnLease()
     if (this.#followUnderlay(observed)) {
       this.#settle(observed)
       if (await this.#carry(signal)) observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
       const desired = this.#desire()
       const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
+      const [before, now] = [this.#established, establishedBy(desired)]
+      // From here on the kernel's notifications of these changes are our own.
+      this.#established = now
       const failed = await applySteps(kernel, steps, { signal })
-      this.#report(steps, failed, desired)
+      this.#report(steps, failed, repairsAmong(steps, before, now))
+      this.#known = failed.length === 0 ? afterSteps(observed, steps) : undefined
       this.#state = { ...this.#state, failed, complete: this.#snapshot !== undefined }
       this.#retryLater(failed.length + (this.#state.carrierTrouble === undefined ? 0 : 1), signal)
       const took = clock.monotonicMs() - startMs
@@ -244,11 +261,10 @@ export class NetworkLoop {
     else this.#parts.log.info('all leases can be served')
   }
 
-  #report(steps: readonly Step[], failed: readonly FailedStep[], desired: DesiredState): void {
+  #report(steps: readonly Step[], failed: readonly FailedStep[], undoing: readonly Step[]): void {
     const { log, metrics } = this.#parts
-    const now = establishedBy(desired)
     const lost = new Set(failed.map(({ step }) => step))
-    const repairs = repairsAmong(steps, this.#established, now).filter(step => !lost.has(step))
+    const repairs = undoing.filter(step => !lost.has(step))
     for (const step of repairs) metrics.repairs.inc({ object: objectKind(step) })
     for (const step of repairs.slice(0, REPAIRS_TOLD)) log.warn({ object: step.key, reason: step.reason, step: step.action.op }, 'repaired')
     if (repairs.length > REPAIRS_TOLD) log.warn({ count: repairs.length }, 'repaired more')
@@ -256,8 +272,9 @@ export class NetworkLoop {
     if (changes > 0) log.info({ steps: changes, peers: this.#state.peers.length }, 'changed the pod network')
     for (const { step, error } of failed.slice(0, REPAIRS_TOLD)) log.error({ object: step.key, peer: step.peer, err: error }, 'a step failed and will be tried again')
     metrics.failures.inc(failed.length)
+    if (failed.length === 0) return
     const failedKeys = new Set(failed.map(({ step }) => step.key))
-    this.#established = new Map([...now].filter(([key]) => !failedKeys.has(key)))
+    this.#established = new Map([...this.#established!].filter(([key]) => !failedKeys.has(key)))
   }
 
   /** Others are served meanwhile; the failed steps get a pass of their own, later and later. */

@@ -69,8 +69,10 @@ for (const version of VERSIONS) {
     const ready = async (host: Host): Promise<boolean> => (await host.exec(['ip', 'route', 'show', 'dev', 'flannel.1'])).stdout.trim().split('\n').length === 2
     await eventually(() => ready(h1))
     await eventually(() => ready(h2))
-    const shapes = await Promise.all([shapeOf(h1, theirs), shapeOf(h2, ours)])
-    t.deepEqual(shapes[1], shapes[0])
+    const [flannels, wefts] = await Promise.all([shapeOf(h1, theirs), shapeOf(h2, ours)])
+    // The rules are those of today's flannel; older ones had others.
+    const compared = version === VERSIONS[0] ? Object.keys(flannels) : ['link', 'address', 'neighbours', 'fdb', 'routes']
+    for (const name of compared) t.deepEqual(wefts[name], flannels[name], name)
   })
 }
 

@@ -17,7 +17,7 @@ async function addPod(agent: AgentLab, host: Host, pod: LabNetns): Promise<strin
   return (JSON.parse(stdout) as { ips: { address: string }[] }).ips[0]!.address.split('/')[0]!
 }
 
-test('the agent publishes the CNI configuration when its network is ready, and pods wired by it meet across hosts', async t => {
+test.serial('the agent publishes the CNI configuration when its network is ready, and pods wired by it meet across hosts', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan' }, cni: true, pods: false })
   const pods: { pod: LabNetns; address: string }[] = []
   for (const host of cluster.lab.hosts) {

@@ -2,7 +2,7 @@ import test from 'ava'
 import { eventually } from '../../lab/eventually.ts'
 import { KubeCluster } from './kube-cluster.ts'
 
-test('T31: in dual stack both families meet over vxlan, and no outer IPv6 packet exceeds the underlay', async t => {
+test.serial('T31: in dual stack both families meet over vxlan, and no outer IPv6 packet exceeds the underlay', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan' }, dualStack: true })
   await cluster.allPodsMeet()
   t.regex(cluster.agent(1).subnetEnv(), /FLANNEL_IPV6_SUBNET=fd44:1::1\/64\nFLANNEL_MTU=1430\n/)
@@ -17,13 +17,13 @@ test('T31: in dual stack both families meet over vxlan, and no outer IPv6 packet
   }
 })
 
-test('T36: host-gw carries both families', async t => {
+test.serial('T36: host-gw carries both families', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'host-gw' }, dualStack: true })
   await cluster.allPodsMeet()
   t.regex((await cluster.lab.host(1).exec(['ip', '-6', 'route', 'show', 'fd44:2::/64'])).stdout, /via fd30::2 dev eth0 proto 119/)
 })
 
-test('T28: with DirectRouting neighbours are routed plainly, and tunnelled as soon as a gateway stands between', async t => {
+test.serial('T28: with DirectRouting neighbours are routed plainly, and tunnelled as soon as a gateway stands between', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan', DirectRouting: true } })
   await cluster.allPodsMeet()
   const host = cluster.lab.host(1)

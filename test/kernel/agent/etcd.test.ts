@@ -4,7 +4,7 @@ import { hasEtcd } from '../../lab/etcd.ts'
 import { allMeet, EtcdCluster, PREFIX } from './etcd-cluster.ts'
 
 const netConf = { Network: '10.3.0.0/16', Backend: { Type: 'vxlan' } }
-const run = hasEtcd() ? test : test.skip
+const run = hasEtcd() ? test.serial : test.serial.skip
 
 run('T01: three hosts lease distinct subnets under flannel\'s keys and values, and their pods meet', async t => {
   await using cluster = await EtcdCluster.open({ hosts: 3, netConf })

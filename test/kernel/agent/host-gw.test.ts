@@ -2,7 +2,7 @@ import test from 'ava'
 import { eventually } from '../../lab/eventually.ts'
 import { KubeCluster } from './kube-cluster.ts'
 
-test('T36, T37: host-gw pods meet without any device, keep the full MTU, and routes come back within a second of a flush', async t => {
+test.serial('T36, T37: host-gw pods meet without any device, keep the full MTU, and routes come back within a second of a flush', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'host-gw' } })
   await cluster.allPodsMeet()
   t.regex(cluster.agent(1).subnetEnv(), /FLANNEL_MTU=1500\n/)

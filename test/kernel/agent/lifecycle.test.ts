@@ -8,7 +8,7 @@ import { KubeCluster } from './kube-cluster.ts'
 
 const { signal } = new AbortController()
 
-test('T22, T68: no packet is lost when the agent is stopped, killed or started again, and the device stays the same', async t => {
+test.serial('T22, T68: no packet is lost when the agent is stopped, killed or started again, and the device stays the same', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan' } })
   await cluster.allPodsMeet()
   const [host, agent] = [cluster.lab.host(1), cluster.agent(1)]
@@ -32,7 +32,7 @@ test('T22, T68: no packet is lost when the agent is stopped, killed or started a
   t.is(await pings.stop(), 0)
 })
 
-test('T26: a node that goes takes all its entries with it within a second, and one that comes back with another MAC is reached', async t => {
+test.serial('T26: a node that goes takes all its entries with it within a second, and one that comes back with another MAC is reached', async t => {
   await using cluster = await KubeCluster.open({ hosts: 3, backend: { Type: 'vxlan' } })
   await cluster.allPodsMeet()
   const host = cluster.lab.host(1)
@@ -54,7 +54,7 @@ test('T26: a node that goes takes all its entries with it within a second, and o
   t.is((await entries()).split('\n').length, 3)
 })
 
-test('T68: --cleanup leaves nothing of the agent behind, on the host and in the store', async t => {
+test.serial('T68: --cleanup leaves nothing of the agent behind, on the host and in the store', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan' } })
   const [host, agent] = [cluster.lab.host(1), cluster.agent(1)]
   await host.exec(['ip', 'route', 'add', '10.99.0.0/24', 'via', '172.30.0.2'])
@@ -70,7 +70,7 @@ test('T68: --cleanup leaves nothing of the agent behind, on the host and in the 
   t.is(node.status?.conditions?.find(({ type }) => type === 'NetworkUnavailable')?.status, 'True')
 })
 
-test('T58: the node gets flannel\'s annotations and the condition NetworkUnavailable False, and lost annotations come back', async t => {
+test.serial('T58: the node gets flannel\'s annotations and the condition NetworkUnavailable False, and lost annotations come back', async t => {
   await using cluster = await KubeCluster.open({ hosts: 1, backend: { Type: 'vxlan' } })
   const node = await eventually(async () => {
     const stored = await cluster.client.get(NODES, { name: 'host-1' }, { signal })
@@ -84,7 +84,7 @@ test('T58: the node gets flannel\'s annotations and the condition NetworkUnavail
   await eventually(async () => (await cluster.client.get(NODES, { name: 'host-1' }, { signal })).metadata.annotations?.[name] === data)
 })
 
-test('T59: a node without a pod CIDR is waited for, and said so; one outside the network ends the agent with both named', async t => {
+test.serial('T59: a node without a pod CIDR is waited for, and said so; one outside the network ends the agent with both named', async t => {
   await using cluster = await KubeCluster.open({ hosts: 0, backend: { Type: 'vxlan' }, spareHosts: 2 })
   const [late, outside] = [cluster.lab.host(1), cluster.lab.host(2)]
   await cluster.addNode(late, { podCIDRs: [] })
@@ -98,7 +98,7 @@ test('T59: a node without a pod CIDR is waited for, and said so; one outside the
   t.regex(wrong.tail, /10\.99\.0\.0\/24.*10\.244\.0\.0\/16/)
 })
 
-test('T62: pods meet while the API server is away, repairs go on, and a node added meanwhile is reached', async t => {
+test.serial('T62: pods meet while the API server is away, repairs go on, and a node added meanwhile is reached', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan' } })
   await cluster.allPodsMeet()
   await cluster.bridges[0]!.cut()
@@ -109,7 +109,7 @@ test('T62: pods meet while the API server is away, repairs go on, and a node add
   await t.notThrowsAsync(cluster.allPodsMeet())
 })
 
-test('T69: a pod network over the hosts\' own network is refused before the kernel is touched', async t => {
+test.serial('T69: a pod network over the hosts\' own network is refused before the kernel is touched', async t => {
   await using cluster = await KubeCluster.open({ hosts: 0, backend: { Type: 'vxlan' }, spareHosts: 1 })
   await cluster.addNode(cluster.lab.host(1), { podCIDRs: ['172.30.1.0/24'] })
   const agent: AgentLab = cluster.startAgent(cluster.lab.host(1), { netConf: { Network: '172.30.0.0/16' } })

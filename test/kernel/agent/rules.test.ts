@@ -10,7 +10,7 @@ async function seen(from: LabNetns, to: LabNetns, address: string): Promise<stri
 }
 
 for (const nftables of [false, true]) {
-  test(`T49, T50: who is masqueraded, by ${nftables ? 'nftables' : 'iptables'}`, async t => {
+  test.serial(`T49, T50: who is masqueraded, by ${nftables ? 'nftables' : 'iptables'}`, async t => {
     await using cluster = await KubeCluster.open({ hosts: 2, spareHosts: 1, backend: { Type: 'vxlan' }, netConf: { EnableNFTables: nftables } })
     await cluster.allPodsMeet()
     const [h1, h2, outside] = [cluster.lab.host(1), cluster.lab.host(2), cluster.lab.host(3)]
@@ -28,7 +28,7 @@ for (const nftables of [false, true]) {
     t.is((await h1.tcp(p2.address, server.port, { localAddress: h1.address })).clientAddress, '10.244.1.0', 'host with its own address to a pod of another host')
   })
 
-  test(`T52: rules that are deleted, reordered, doubled or flushed come back in order, by ${nftables ? 'nftables' : 'iptables'}`, async t => {
+  test.serial(`T52: rules that are deleted, reordered, doubled or flushed come back in order, by ${nftables ? 'nftables' : 'iptables'}`, async t => {
     await using cluster = await KubeCluster.open({ hosts: 1, backend: { Type: 'vxlan' }, netConf: { EnableNFTables: nftables }, flags: ['--iptables-resync', '1'] })
     const host = cluster.lab.host(1)
     const list = async (): Promise<string> => (await host.exec(['sh', '-c', nftables ? '/usr/sbin/nft -s list ruleset' : 'iptables -t nat -S; iptables -t filter -S'])).stdout
@@ -46,7 +46,7 @@ for (const nftables of [false, true]) {
   })
 }
 
-test('T53: a host that switches engines keeps no rules of the other', async t => {
+test.serial('T53: a host that switches engines keeps no rules of the other', async t => {
   await using cluster = await KubeCluster.open({ hosts: 1, backend: { Type: 'vxlan' } })
   const [host, agent] = [cluster.lab.host(1), cluster.agent(1)]
   const conf = (nftables: boolean) => ({ Network: '10.244.0.0/16', EnableNFTables: nftables, Backend: { Type: 'vxlan' } })
@@ -61,7 +61,7 @@ test('T53: a host that switches engines keeps no rules of the other', async t =>
   }
 })
 
-test('T54: pods talk although the policy of FORWARD is DROP', async t => {
+test.serial('T54: pods talk although the policy of FORWARD is DROP', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan' } })
   for (const host of cluster.lab.hosts) await host.exec(['iptables', '-P', 'FORWARD', 'DROP'])
   await t.notThrowsAsync(cluster.allPodsMeet())

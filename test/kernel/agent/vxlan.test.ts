@@ -2,7 +2,7 @@ import test from 'ava'
 import { eventually } from '../../lab/eventually.ts'
 import { KubeCluster } from './kube-cluster.ts'
 
-test('pods of three hosts reach each other over vxlan, sourced from their own addresses, and a DF packet of exactly the MTU passes', async t => {
+test.serial('pods of three hosts reach each other over vxlan, sourced from their own addresses, and a DF packet of exactly the MTU passes', async t => {
   await using cluster = await KubeCluster.open({ hosts: 3, backend: { Type: 'vxlan' } })
   await cluster.allPodsMeet()
   t.is(cluster.agent(1).subnetEnv(), 'FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n')
@@ -13,7 +13,7 @@ test('pods of three hosts reach each other over vxlan, sourced from their own ad
   t.false(await cluster.pod(1).ping(cluster.pod(2).address, { payloadBytes: 1451 - 28, timeoutMs: 300 }))
 })
 
-test('T24: routes, neighbours, FDB entries, addresses and the device come back within a second of being deleted', async t => {
+test.serial('T24: routes, neighbours, FDB entries, addresses and the device come back within a second of being deleted', async t => {
   await using cluster = await KubeCluster.open({ hosts: 2, backend: { Type: 'vxlan' } })
   await cluster.allPodsMeet()
   const [host, agent, from, to] = [cluster.lab.host(1), cluster.agent(1), cluster.pod(1), cluster.pod(2)]

@@ -1,6 +1,6 @@
 // The leases below the prefix as last known, kept current by events. A key or value that cannot be read concerns itself only.
 
-import { readLeases, EMPTY_TABLE, type LeaseTable } from '../lease-table.ts'
+import { readLeases, EMPTY_TABLE, type LeaseSource, type LeaseTable } from '../lease-table.ts'
 import type { Lease } from '../lease.ts'
 import { InputError } from '../../../ops/errors.ts'
 import type { StoredLease } from './claim.ts'
@@ -11,6 +11,8 @@ import { parseLeaseValue, type LeaseValue } from './lease-value.ts'
 export class LeaseMap {
   #entries = new Map<string, EtcdEntry>()
   #table: LeaseTable = EMPTY_TABLE
+  /** An entry object never changes, so it is read once however often the table is made. */
+  readonly #leases = new WeakMap<EtcdEntry, Lease>()
   revision = '0'
 
   get table(): LeaseTable {
@@ -27,7 +29,7 @@ export class LeaseMap {
 
   /** The table as it would be with this listing, without taking it. */
   tableOf(listing: EtcdListing): LeaseTable {
-    return readLeases(this.#table, listing.entries.map(sourceOf))
+    return readLeases(this.#table, listing.entries.map(entry => this.#sourceOf(entry)))
   }
 
   replace(listing: EtcdListing): void {
@@ -48,12 +50,21 @@ export class LeaseMap {
     this.#read()
   }
 
+  #sourceOf(entry: EtcdEntry): LeaseSource {
+    return {
+      owner: entry.name,
+      read: () => {
+        const lease = this.#leases.get(entry) ?? leaseOfEntry(entry)
+        if (lease !== undefined) this.#leases.set(entry, lease)
+        return lease
+      },
+    }
+  }
+
   #read(): void {
-    this.#table = readLeases(this.#table, [...this.#entries.values()].map(sourceOf))
+    this.#table = readLeases(this.#table, [...this.#entries.values()].map(entry => this.#sourceOf(entry)))
   }
 }
-
-const sourceOf = (entry: EtcdEntry) => ({ owner: entry.name, read: () => leaseOfEntry(entry) })
 
 /** The lease, or undefined for a hole that is only reserved. Throws InputError when key or value cannot be read. */
 export function leaseOfEntry(entry: EtcdEntry): Lease | undefined {

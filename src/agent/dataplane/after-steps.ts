@@ -1,0 +1,51 @@
+// The kernel state after steps that concern peers only, without asking the kernel: when nothing but the lease set changed,
+// a dump of thousands of entries would cost more than the change itself. Pure.
+
+import type { ObservedFdbEntry, ObservedNeighbour, ObservedRoute, ObservedState } from './observed.ts'
+import { RTPROT_WEFT } from './routes-plan.ts'
+import { fdbKey, neighbourKey, routeKey, type Step } from './step.ts'
+
+/** Undefined when a step changed more than peers' entries: then only a look tells. */
+export function afterSteps(observed: ObservedState, steps: readonly Step[]): ObservedState | undefined {
+  const index = new Map(observed.links.map(link => [link.name, link.ifindex]))
+  const nameOf = new Map(observed.links.map(link => [link.ifindex, link.name]))
+  const gone = new Set<unknown>()
+  const replaced = new Set<string>()
+  const added: { neighbours: ObservedNeighbour[]; fdb: ObservedFdbEntry[]; routes: ObservedRoute[] } = { neighbours: [], fdb: [], routes: [] }
+  for (const { action, key } of steps) {
+    switch (action.op) {
+      case 'put-neighbour': {
+        const { link, address, mac } = action.neighbour
+        if (!index.has(link)) return undefined
+        replaced.add(key)
+        added.neighbours.push({ ifindex: index.get(link)!, address, mac, permanent: true })
+        break
+      }
+      case 'put-fdb': {
+        const { link, mac, destination } = action.entry
+        if (!index.has(link)) return undefined
+        replaced.add(key)
+        added.fdb.push({ ifindex: index.get(link)!, mac, destination, permanent: true })
+        break
+      }
+      case 'put-route': {
+        const { destination, gateway, link, onlink, mtu } = action.route
+        // A replaced route may have stood among others of its destination: too much to guess.
+        if (!index.has(link) || observed.routes.some(route => routeKey(route) === key)) return undefined
+        added.routes.push({ destination, gateway, ifindex: index.get(link)!, protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, multipath: false, plain: true })
+        break
+      }
+      case 'remove-neighbour': gone.add(action.neighbour); break
+      case 'remove-fdb': gone.add(action.entry); break
+      case 'remove-route': gone.add(action.route); break
+      default: return undefined
+    }
+  }
+  const name = (ifindex: number): string => nameOf.get(ifindex) ?? ''
+  return {
+    ...observed,
+    neighbours: [...observed.neighbours.filter(entry => !gone.has(entry) && (replaced.size === 0 || !replaced.has(neighbourKey(name(entry.ifindex), entry)))), ...added.neighbours],
+    fdb: [...observed.fdb.filter(entry => !gone.has(entry) && (replaced.size === 0 || !replaced.has(fdbKey(name(entry.ifindex), entry)))), ...added.fdb],
+    routes: [...observed.routes.filter(route => !gone.has(route)), ...added.routes],
+  }
+}
