@@ -3,6 +3,7 @@
 
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { ask } from '../../src/cluster/echo/ask.ts'
 import { takeInventory } from '../../src/cluster/inventory/inventory.ts'
 import { podNetns } from '../../src/cluster/sample/try-sample.ts'
@@ -104,6 +105,24 @@ for (const [host, component] of KILLED) {
     t.is(await podProcesses(), pods)
   })
 }
+
+test.serial('a killed container is started again, its restart is counted, and the Service finds its way back', async t => {
+  const address = await cluster.kubectl(['get', 'pod', 'echo-2', '-o', 'jsonpath={.status.podIP}'])
+  const inode = statSync(await podNetns(cluster.name, { name: 'echo-2', host: 'host-2', address }, { signal })).ino
+  const { processes } = await takeInventory(cluster.name)
+  const server = processes.find(one => one.netnsInode === inode && one.command.at(-1) === 'echo')!
+  process.kill(server.pid, 'SIGKILL')
+  await eventually(async () => {
+    const status = await cluster.kubectl(['get', 'pod', 'echo-2', '-o', 'jsonpath={.status.podIP} {.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}'])
+    return status === `${address} 1 true` ? { yes: true } : status
+  }, { timeoutMs: 20_000, intervalMs: 100 })
+  await eventually(async () => {
+    const pods = new Set<string>()
+    for (let index = 0; index < 12; index++) pods.add((await ask(`http://${cluster.address(1)}:${ports.http}/`, { timeoutMs: 1_000, signal })).pod)
+    return pods.size === 2 ? { yes: true } : [...pods].join()
+  })
+  t.pass()
+})
 
 test.serial('after all these deaths a change is followed by every host', async t => {
   await cluster.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'late', labels: { app: 'echo' } }, spec: { nodeName: 'host-2', containers: [{ name: 'echo', image: 'weft/echo', ports: [{ name: 'http', containerPort: 8080 }] }] } }))
