@@ -4,6 +4,7 @@
 import type { Clock } from '../../ops/clock.ts'
 import type { Logger } from '../../ops/log.ts'
 import type { Family } from '../../net/ip/address.ts'
+import { releaseMemory } from '../../ops/release-memory.ts'
 import { IptablesError } from '../../net/iptables/iptables-error.ts'
 import type { StaleFlowCleaner } from '../conntrack/stale-flow-cleaner.ts'
 import type { HealthCheckServers } from '../health/health-check-servers.ts'
@@ -37,6 +38,8 @@ export type FamilyProxierOptions = Readonly<{
 /** kube-proxy's fullSyncPeriod. */
 const IDLE_MS = 3_600_000
 const FIRST_RETRY_MS = 1_000
+/** A sync of this many changes leaves some ten megabytes of garbage behind. */
+const MANY_CHANGES = 1_000
 
 type Apply = (tracker: Tracker) => void | readonly Problem[]
 
@@ -171,6 +174,7 @@ export class FamilyProxier {
     for (const time of triggerTimesMs) metrics.programmingSeconds.observe(familyLabel(this.family), Math.max(0, clock.now() - time) / 1000)
     this.#firstSync.resolve()
     await this.#followUp(call)
+    if (changes.length >= MANY_CHANGES) releaseMemory()
   }
 
   /** Remembers what changed until the backend and those who follow it have dealt with it. */

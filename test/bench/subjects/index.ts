@@ -4,4 +4,5 @@ import type { Subject } from '../subject.ts'
 
 export const SUBJECTS: readonly Subject[] = [
   { name: 'cni', about: 'ADD and DEL of pods beside the upstream bridge and host-local plugins', load: () => import('./cni.ts') },
+  { name: 'proxy-iptables', about: 'the service proxy in iptables mode beside a real kube-proxy', load: () => import('./proxy-iptables.ts') },
 ]
