@@ -1,20 +1,25 @@
-// A real `weft apiserver` process on a free loopback port, with certificates and a kubeconfig of its own.
+// A real `weft apiserver` process (or a real kube-apiserver: the flags are the same) on a free loopback port, with
+// certificates and a kubeconfig of its own.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createAuthority, issueCertificate, type KeyPair } from '../../src/ops/certificates/authority.ts'
 import { createSigningKey } from '../../src/ops/certificates/signing-key.ts'
+import { eventually } from './eventually.ts'
 
 export type ApiServerLabOptions = Readonly<{
   /** Further command-line flags. */
   flags?: readonly string[]
   /** A second server of the same cluster takes over its certificates. */
   beside?: ApiServerLab
-  /** Longest wait for the "ready" line. */
+  /** A kube-apiserver to run instead of Weft's, and the etcd it keeps its objects in. */
+  upstream?: Readonly<{ program: string; etcdUrl: string }>
+  /** Longest wait until it serves. */
   readyTimeoutMs?: number
 }>
 
@@ -25,6 +30,15 @@ const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const ADVERTISED = '192.0.2.1'
 const FILES = ['ca.crt', 'server.crt', 'server.key', 'sa.key', 'sa.pub'] as const
 const READY_TIMEOUT_MS = 20_000
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 export class ApiServerLab implements AsyncDisposable {
   /** Holds certificates, kubeconfigs and the store; removed in the end. */
@@ -86,8 +100,11 @@ export class ApiServerLab implements AsyncDisposable {
   /** Starts the process on the same store; the port stays the same after the first start. */
   async start(): Promise<void> {
     // A test that is killed must not leave its server behind (prctl(2), PR_SET_PDEATHSIG).
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath,
-      MAIN, 'apiserver', '--data-dir', this.path('store'), '--bind-address', '127.0.0.1', '--advertise-address', ADVERTISED, '--secure-port', String(this.port),
+    const { upstream } = this.#options
+    // Only Weft's chooses a free port by itself.
+    if (upstream !== undefined && this.port === 0) this.port = await freePort()
+    const program = upstream === undefined ? [process.execPath, MAIN, 'apiserver', '--data-dir', this.path('store')] : [upstream.program, '--etcd-servers', upstream.etcdUrl, '--authorization-mode', 'RBAC']
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...program, '--bind-address', '127.0.0.1', '--advertise-address', ADVERTISED, '--secure-port', String(this.port),
       '--tls-cert-file', this.path('server.crt'), '--tls-private-key-file', this.path('server.key'), '--client-ca-file', this.path('ca.crt'),
       '--service-account-signing-key-file', this.path('sa.key'), '--service-account-key-file', this.path('sa.pub'),
       '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', ...(this.#options.flags ?? []),
@@ -104,6 +121,7 @@ export class ApiServerLab implements AsyncDisposable {
       }
     })
     child.once('exit', code => ready.reject(new Error(`weft apiserver ended with ${code}:\n${this.#log.join('\n')}`)))
+    if (upstream !== undefined) this.#awaitUpstream(ready)
     const timer = setTimeout(() => ready.reject(new Error(`weft apiserver was not ready in time:\n${this.#log.join('\n')}`)), this.#options.readyTimeoutMs ?? READY_TIMEOUT_MS)
     try {
       this.port = await ready.promise
@@ -111,6 +129,12 @@ export class ApiServerLab implements AsyncDisposable {
       clearTimeout(timer)
     }
     this.#writeKubeconfig('admin', this.admin)
+  }
+
+  /** kube-apiserver has no line that says so: /readyz does. */
+  #awaitUpstream(ready: PromiseWithResolvers<number>): void {
+    this.#writeKubeconfig('admin', this.admin)
+    eventually(async () => (await this.tryKubectl('get', '--raw', '/readyz')).code === 0, { timeoutMs: this.#options.readyTimeoutMs ?? READY_TIMEOUT_MS, intervalMs: 250 }).then(() => ready.resolve(this.port), ready.reject)
   }
 
   /** Ends the process and waits for its end. */

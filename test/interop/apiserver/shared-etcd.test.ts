@@ -1,9 +1,6 @@
 // A cluster that outgrows this API server keeps its objects: the real kube-apiserver, started on the same etcd, reads
 // and changes what was written here, and the other way round. Needs the peer "kube-apiserver-1.36.3" (docs/peers.md).
 
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import test from 'ava'
 import { ApiRequests } from '../../lab/api-request.ts'
 import { ApiServerLab } from '../../lab/apiserver.ts'
@@ -15,58 +12,6 @@ const program = findPeer(PEER)
 /** Kinds without types of their own here: what upstream writes of them is refused with the way out (docs/api-server.md). */
 const STORED_AS_PROTOBUF_ONLY = ['storageclasses', 'horizontalpodautoscalers'] as const
 const READY_MS = 90_000
-
-/** The upstream server with the laboratory's certificates, beside the laboratory's own server. */
-class Upstream implements AsyncDisposable {
-  readonly port: number
-  readonly #process: ChildProcess
-  log = ''
-
-  static async open(lab: ApiServerLab, etcdUrl: string): Promise<Upstream> {
-    const port = await freePort()
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', program!,
-      '--etcd-servers', etcdUrl, '--bind-address', '127.0.0.1', '--secure-port', String(port), '--advertise-address', '192.0.2.2',
-      '--tls-cert-file', lab.path('server.crt'), '--tls-private-key-file', lab.path('server.key'), '--client-ca-file', lab.path('ca.crt'),
-      '--service-account-signing-key-file', lab.path('sa.key'), '--service-account-key-file', lab.path('sa.pub'),
-      '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', '--service-cluster-ip-range', '10.96.0.0/16', '--authorization-mode', 'RBAC',
-    ], { stdio: ['ignore', 'ignore', 'pipe'] })
-    const upstream = new Upstream(port, child)
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (upstream.log += text))
-    return upstream
-  }
-
-  private constructor(port: number, process: ChildProcess) {
-    this.port = port
-    this.#process = process
-  }
-
-  async ready(api: ApiRequests): Promise<void> {
-    const deadline = Date.now() + READY_MS
-    for (;;) {
-      const answer = await api.get('/readyz').catch(() => undefined)
-      if (answer?.code === 200) return
-      if (this.#process.exitCode !== null || Date.now() > deadline) throw new Error(`kube-apiserver is not ready: ${answer?.text}\n${this.log.slice(-3000)}`)
-      await new Promise(resolve => setTimeout(resolve, 200))
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const ended = once(this.#process, 'exit')
-      this.#process.kill('SIGKILL')
-      await ended
-    }
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 const interop = program === undefined || !hasEtcd() ? test.skip : test
 interop(program === undefined ? missingPeer(PEER) : 'kube-apiserver 1.36 serves every object that was written here, and what it writes is served here', async t => {
@@ -105,9 +50,10 @@ interop(program === undefined ? missingPeer(PEER) : 'kube-apiserver 1.36 serves 
     const answer = await ours.post(path, object)
     t.is(answer.code, 201, `${path}: ${answer.text}`)
   }
-  await using upstream = await Upstream.open(lab, etcd.url)
-  using theirs = new ApiRequests({ authority: lab.authority, port: upstream.port, admin: lab.admin } as ApiServerLab)
-  await upstream.ready(theirs)
+  await using upstream = await ApiServerLab.open({
+    beside: lab, upstream: { program: program!, etcdUrl: etcd.url }, readyTimeoutMs: READY_MS, flags: ['--service-cluster-ip-range', '10.96.0.0/16'],
+  })
+  using theirs = new ApiRequests(upstream)
   for (const [path, object] of made) {
     const one = `${path}/${object.metadata.name}`
     const [here, there] = [await ours.get(one), await theirs.get(one)]
