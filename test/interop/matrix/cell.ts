@@ -55,7 +55,8 @@ export class Cell implements AsyncDisposable {
     const range = ['--service-cluster-ip-range', '10.96.0.0/16']
     const api = held.use(await openApiServer(parts.apiserver, range, held))
     const lab = held.use(await openLab({ hosts: 2 }))
-    held.use(await ControllerManagerLab.start(api))
+    // Upstream gives its controller manager one account per controller; ours works under one identity.
+    held.use(await ControllerManagerLab.start(api, parts.apiserver === 'weft' ? [] : [`--kubeconfig=${api.kubeconfig}`]))
     for (const host of lab.hosts) {
       // Nodes have a default route; without one a packet to a cluster IP ends before it meets any rule.
       await host.exec(['ip', 'route', 'replace', 'default', 'via', lab.hosts.find(other => other !== host)!.address])
