@@ -1,7 +1,7 @@
 // IPv4 and IPv6 addresses as values: parsed once at the door, canonical from then on.
 // Text forms: RFC 4291 section 2.2 and RFC 5952 (canonical IPv6); dotted quads as inet_pton(3) takes them.
 
-import { IPv4, IPv6 } from 'ip-num'
+import { IPv6 } from 'ip-num'
 import { InputError } from '../../ops/errors.ts'
 
 export type Family = 4 | 6
@@ -39,8 +39,14 @@ export function tryParseAddress(text: string): Address | undefined {
 }
 
 function fromOctets(text: string): Address | undefined {
-  if (text.split('.').some(octet => Number(octet) > 255)) return undefined
-  return addressFromBits(4, new IPv4(text).value)
+  // By hand: a quarter of a million endpoints are read at the start of a proxy, and the library takes microseconds for each.
+  let bits = 0
+  for (const octet of text.split('.')) {
+    const value = Number(octet)
+    if (value > 255) return undefined
+    bits = bits * 256 + value
+  }
+  return addressFromBits(4, BigInt(bits))
 }
 
 /** Writes the eight groups out, so that `::` and an embedded dotted quad never reach the library's parser. */
@@ -98,6 +104,11 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
 /** Network-order bytes (4 or 16), as netlink attributes carry them. */
 export function addressToBytes(address: Address): Uint8Array {
   const bytes = new Uint8Array(ADDRESS_BYTES[address.family])
+  if (address.family === 4) {
+    const bits = Number(address.bits)
+    for (let i = 0; i < 4; i += 1) bytes[i] = (bits >>> (24 - 8 * i)) & 255
+    return bytes
+  }
   let rest = address.bits
   for (let i = bytes.length - 1; i >= 0; i -= 1) {
     bytes[i] = Number(rest & 0xffn)

@@ -56,12 +56,12 @@ export function entryLayout(placed: PlacedEntry, numberOf: (chain: string) => nu
     return registerNumber(numberOf(chainName(chain)))
   }
   const own = entry.frontends.flatMap(frontend => frontendElements(placed, frontend, lead))
-  const local = reachableEndpoints(entry).filter(endpoint => endpoint.locality === 'local')
+  const near = reachableEndpoints(entry).filter(endpoint => endpoint.locality !== 'remote')
   return {
     own: [...own, ...stickyElements(placed)],
     shared: [
       { set: 'cluster-ips', key: addressToBytes(entry.port.clusterIp) },
-      ...local.map(({ address }) => ({ set: 'hairpin' as const, key: joined(addressToBytes(address), addressToBytes(address)) })),
+      ...near.map(({ address }) => ({ set: 'hairpin' as const, key: joined(addressToBytes(address), addressToBytes(address)) })),
     ],
     chains: [...chains.values()],
   }

@@ -48,7 +48,7 @@ export function setDefinitions(family: Family): readonly Set[] {
     set('source-ranges', [...frontend, address], 'load-balancer address, protocol, port, source that may reach it', { interval: true }),
     set('cluster-ips', [address], 'every cluster IP'),
     set('service-cidrs', [address], 'ranges from which cluster IPs come', { interval: true }),
-    set('hairpin', [address, address], 'endpoints on this node, twice: a pod that reached itself'),
+    set('hairpin', [address, address], 'endpoints that may be on this node, twice: a pod that reached itself'),
     set('node-port-addresses', [address], 'addresses of this node that take node ports'),
   ]
 }

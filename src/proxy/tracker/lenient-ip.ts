@@ -10,7 +10,8 @@ const decimal = (text: string): string => text.replace(/^0+(?=\d)/, '')
 
 /** Answers undefined for what is no address at all. */
 export function parseLenientAddress(text: string): Address | undefined {
-  return tryParseAddress(text.includes(':') ? text : text.split('.').map(decimal).join('.'))
+  const strict = tryParseAddress(text)
+  return strict !== undefined || text.includes(':') ? strict : tryParseAddress(text.split('.').map(decimal).join('.'))
 }
 
 /** Answers undefined for what is no prefix at all. */

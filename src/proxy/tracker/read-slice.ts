@@ -15,7 +15,7 @@ export type SlicePort = Readonly<{ portName: string; protocol: Protocol; port: P
 
 export type Slice = Readonly<{
   service: ServiceKey
-  /** One entry per usable port, each with its endpoints. */
+  /** One entry per usable port, each with its endpoints sorted by identity; one that is listed twice stands twice. */
   ports: readonly SlicePort[]
 }>
 
@@ -36,10 +36,18 @@ export function readSlice(slice: EndpointSlice, { family, nodeName }: ReadSliceO
     const port = portOf(entry.port)
     const protocol = protocolOf(entry.protocol)
     if (entry.name === undefined || entry.name === null || port === undefined || protocol === undefined) return []
-    return [{ portName: entry.name, protocol, port, endpoints: hosts.map(host => ({ ...host, port, identity: identityOf(host.address, port) })) }]
+    return [{ portName: entry.name, protocol, port, endpoints: hosts.map(host => endpointOf(host, port)).sort(byIdentity) }]
   })
   return { service: serviceKeyOf(namespace, serviceName), ports }
 }
+
+/** Written out, because a quarter of a million spread copies are twice as large. */
+const endpointOf = (host: Omit<Endpoint, 'port' | 'identity'>, port: Port): Endpoint => ({
+  identity: identityOf(host.address, port), address: host.address, port, locality: host.locality,
+  ready: host.ready, serving: host.serving, terminating: host.terminating, zoneHints: host.zoneHints, nodeHints: host.nodeHints,
+})
+
+const byIdentity = (a: Endpoint, b: Endpoint): number => (a.identity < b.identity ? -1 : a.identity > b.identity ? 1 : 0)
 
 const NONE: readonly string[] = []
 
@@ -86,17 +94,20 @@ export const sameSlice = (a: Slice, b: Slice): boolean =>
  * that is not terminating counts, and among equals the one that is ready, then the first.
  */
 export function mergeEndpoints(slices: Iterable<Slice>, portName: string, protocol: Protocol): readonly Endpoint[] {
-  const found = new Map<string, Endpoint>()
+  const lists: (readonly Endpoint[])[] = []
   for (const slice of slices) {
-    for (const port of slice.ports) {
-      if (port.portName !== portName || port.protocol !== protocol) continue
-      for (const endpoint of port.endpoints) {
-        const before = found.get(endpoint.identity)
-        if (before === undefined || rank(endpoint) > rank(before)) found.set(endpoint.identity, endpoint)
-      }
+    for (const port of slice.ports) if (port.portName === portName && port.protocol === protocol) lists.push(port.endpoints)
+  }
+  // Most Services have one slice. Its own list, not a copy: with many endpoints the lists are a good part of the memory.
+  if (lists.length === 1 && lists[0]!.every((endpoint, i, list) => i === 0 || list[i - 1]!.identity !== endpoint.identity)) return lists[0]!
+  const found = new Map<string, Endpoint>()
+  for (const list of lists) {
+    for (const endpoint of list) {
+      const before = found.get(endpoint.identity)
+      if (before === undefined || rank(endpoint) > rank(before)) found.set(endpoint.identity, endpoint)
     }
   }
-  return [...found.values()].sort((a, b) => (a.identity < b.identity ? -1 : a.identity > b.identity ? 1 : 0))
+  return [...found.values()].sort(byIdentity)
 }
 
 const rank = (endpoint: Endpoint): number => (endpoint.terminating ? 0 : 4) + (endpoint.ready ? 2 : 0) + (endpoint.serving ? 1 : 0)

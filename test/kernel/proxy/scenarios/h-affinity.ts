@@ -21,7 +21,8 @@ export const affinityScenarios: readonly Scenario[] = [
     numbers: '91, 92', title: 'a client stays with one endpoint, under whichever address it asks',
     run: async (t, w) => {
       await w.apply(service(w.family, sticky()), slice(w.family, THREE))
-      for (const from of ['C', 'E', 'L2', 'R2'] as const) {
+      // Not from R2: pinned to R1, its neighbour, it would get the answers without the translation back.
+      for (const from of ['C', 'E', 'L2'] as const) {
         const [first, ...others] = await answers(w, from, 'clusterIp', 80, 10)
         t.deepEqual(others, [], from)
         t.deepEqual(await answers(w, from, 'node-1', NODE_PORT, 5), [first!])
