@@ -32,7 +32,7 @@ export function afterSteps(observed: ObservedState, steps: readonly Step[]): Obs
         const { destination, gateway, link, onlink, mtu } = action.route
         // A replaced route may have stood among others of its destination: too much to guess.
         if (!index.has(link) || observed.routes.some(route => routeKey(route) === key)) return undefined
-        added.routes.push({ destination, gateway, ifindex: index.get(link)!, protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, multipath: false, plain: true })
+        added.routes.push({ destination, gateway, ifindex: index.get(link)!, protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, multipath: false, blackhole: false, plain: true })
         break
       }
       case 'remove-neighbour': gone.add(action.neighbour); break

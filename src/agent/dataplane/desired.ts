@@ -32,6 +32,8 @@ export type DesiredLink = Readonly<{
 
 export type DesiredRoute = Readonly<{
   destination: Prefix
+  /** Drops what has no longer match, instead of leading anywhere; `link` and `gateway` are then empty. */
+  blackhole?: true
   gateway: Address | undefined
   link: string
   /** The gateway counts as reachable on the link though no address of it says so. */

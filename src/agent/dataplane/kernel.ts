@@ -4,7 +4,7 @@
 import type { Rtnl } from '../../net/rtnetlink/rtnl.ts'
 import type { Link, LinkInfoSpec } from '../../net/rtnetlink/link.ts'
 import type { LinkAddress } from '../../net/rtnetlink/addresses.ts'
-import type { Route } from '../../net/rtnetlink/route.ts'
+import type { Route, RouteSpec } from '../../net/rtnetlink/route.ts'
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RT_TABLE_MAIN } from '../../net/rtnetlink/constants.ts'
 import { isRefusal } from '../../net/netlink/netlink-error.ts'
 import { readSysctl, writeSysctls } from '../../net/sysctl/sysctl.ts'
@@ -98,8 +98,8 @@ export class KernelDataplane {
       case 'put-route':
         return rtnl.routes.replace(this.#routeSpec(action.route), call)
       case 'remove-route': {
-        const { destination, gateway, ifindex, metric, protocol } = action.route
-        await rtnl.routes.remove({ destination, gateway, linkIndex: ifindex, metric, protocol }, call)
+        const { destination, gateway, ifindex, metric, protocol, blackhole } = action.route
+        await rtnl.routes.remove({ destination, gateway, metric, protocol, ...(blackhole ? { type: 'blackhole' as const } : { linkIndex: ifindex }) }, call)
         return
       }
       default:
@@ -107,8 +107,9 @@ export class KernelDataplane {
     }
   }
 
-  #routeSpec(route: DesiredRoute) {
+  #routeSpec(route: DesiredRoute): RouteSpec {
     const { destination, gateway, mtu } = route
+    if (route.blackhole === true) return { destination, type: 'blackhole', protocol: RTPROT_WEFT, scope: RT_SCOPE_UNIVERSE }
     return {
       destination, gateway, mtu,
       linkIndex: this.#index(route.link),
@@ -210,5 +211,6 @@ const observedRoute = (route: Route): ObservedRoute => ({
   onlink: route.onLink,
   mtu: route.mtu,
   multipath: route.nextHops.length > 0,
+  blackhole: route.type === 'blackhole',
   plain: route.type === 'unicast' && route.nextHops.length === 0,
 })

@@ -48,6 +48,7 @@ export type ObservedRoute = Readonly<{
   onlink: boolean
   mtu: number | undefined
   multipath: boolean
+  blackhole: boolean
   /** False for multipath, blackhole and other routes that no plan of ours makes. */
   plain: boolean
 }>

@@ -48,10 +48,11 @@ const hasOurMetric = (route: ObservedRoute): boolean => route.metric === (route.
 const sameGateway = (a: Address | undefined, b: Address | undefined): boolean => (a === undefined || b === undefined ? a === b : sameAddress(a, b))
 
 const sameRoute = (route: DesiredRoute, present: ObservedRoute, nameOf: ReadonlyMap<number, string>): boolean =>
-  present.plain &&
   samePrefix(route.destination, present.destination) &&
+  present.blackhole === (route.blackhole === true) &&
+  (present.blackhole || present.plain) &&
   sameGateway(route.gateway, present.gateway) &&
-  nameOf.get(present.ifindex) === route.link &&
+  (present.blackhole || nameOf.get(present.ifindex) === route.link) &&
   present.onlink === route.onlink &&
   present.mtu === route.mtu
 

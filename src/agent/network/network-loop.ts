@@ -17,6 +17,7 @@ import type { DesiredState } from '../dataplane/desired.ts'
 import { establishedBy, repairsAmong, type Established } from '../dataplane/established.ts'
 import type { KernelDataplane } from '../dataplane/kernel.ts'
 import type { ObservedState } from '../dataplane/observed.ts'
+import { planBlackholes } from '../dataplane/blackhole-plan.ts'
 import { planDataplane } from '../dataplane/plan.ts'
 import { objectKind, type Step } from '../dataplane/step.ts'
 import { formatSubnets, sameAttributes, sameSubnets, type Lease, type LeaseAttributes } from '../leases/lease.ts'
@@ -149,7 +150,7 @@ export class NetworkLoop {
     if (this.#followUnderlay(observed)) {
       this.#settle(observed)
       if (await this.#carry(signal)) observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
-      const desired = this.#desire()
+      const desired = this.#desire(observed)
       const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
       const [before, now] = [this.#established, establishedBy(desired)]
       // From here on the kernel's notifications of these changes are our own.
@@ -228,7 +229,7 @@ export class NetworkLoop {
     return carrier.linkName !== before
   }
 
-  #desire(): DesiredState {
+  #desire(observed: ObservedState): DesiredState {
     const { config, host, options, carrier } = this.#parts
     const { own, underlay, peers } = this.#state
     const plan = planBackend(config.backend, { networks: networksOf(config), subnets: own.subnets, peers, underlay, identity: host.identity, carrierLink: carrier?.linkName })
@@ -236,6 +237,7 @@ export class NetworkLoop {
     this.#tellProblems()
     return {
       ...plan,
+      routes: [...plan.routes, ...(options.blackholeRoute ? planBlackholes(own.subnets, observed) : [])],
       sysctls: [...(options.sysctls ? hostSysctls(config) : []), ...plan.sysctls],
       ownLinkNames: this.#linkNames,
       territory: this.#territory,

@@ -99,7 +99,7 @@ test('T35: dead peers and a route to our own subnet are pruned, a stranger\'s ro
   const desired = desire(vxlan([peer(1, '192.0.2.11', 1)]))
   const kernel = new KernelModel('eth0')
   settle(kernel, desire(vxlan([peer(1, '192.0.2.11', 1), peer(7, '192.0.2.17', 1)])))
-  const boot = { ifindex: 2, protocol: 3, metric: 0, onlink: false, mtu: undefined, multipath: false, plain: true, gateway: ip('192.0.2.50') }
+  const boot = { ifindex: 2, protocol: 3, metric: 0, onlink: false, mtu: undefined, multipath: false, blackhole: false, plain: true, gateway: ip('192.0.2.50') }
   kernel.routes.push({ ...boot, destination: subnets[4] }, { ...boot, destination: parsePrefix('10.99.0.0/24', 'x') }, { ...boot, destination: parsePrefix('10.244.77.0/24', 'x'), protocol: 4 })
   t.deepEqual(planDataplane({ ...desired, complete: false }, kernel.observed()), [])
   t.deepEqual(settle(kernel, desired).map(({ key }) => key), ['neighbour flannel.1 10.244.7.0', 'fdb flannel.1 02:00:00:00:01:07', 'route 10.244.7.0/24', 'route 10.244.0.0/24'])
@@ -137,7 +137,7 @@ test('T36: host-gw routes to neighbours and says why another host is unreachable
   t.deepEqual(plan.routes.map(route => route.gateway), [ip('192.0.2.11')])
   t.deepEqual(plan.problems.map(({ owner, kind }) => [owner, kind]), [['n6', 'other-backend'], ['n5', 'not-on-link']])
   const kernel = new KernelModel('eth0')
-  kernel.routes.push({ destination: subPrefixAt(network, 24, 1n), gateway: ip('192.0.2.200'), ifindex: 2, protocol: 4, metric: 0, onlink: false, mtu: undefined, multipath: false, plain: true })
+  kernel.routes.push({ destination: subPrefixAt(network, 24, 1n), gateway: ip('192.0.2.200'), ifindex: 2, protocol: 4, metric: 0, onlink: false, mtu: undefined, multipath: false, blackhole: false, plain: true })
   settle(kernel, desire(plan))
   t.deepEqual(kernel.routes.map(route => route.gateway), [ip('192.0.2.11')])
 })

@@ -76,7 +76,7 @@ export class KernelModel {
       }
       case 'put-route': {
         const { destination, gateway, link, onlink, mtu } = action.route
-        const put: ObservedRoute = { destination, gateway, ifindex: this.#index(link), protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, multipath: false, plain: true }
+        const put: ObservedRoute = { destination, gateway, ifindex: this.#index(link), protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, multipath: false, blackhole: false, plain: true }
         const first = this.routes.findIndex(route => samePrefix(route.destination, destination) && route.metric === put.metric)
         if (first === -1) this.routes.push(put)
         else this.routes[first] = put
