@@ -1,6 +1,7 @@
 // A CNI server in a process of its own, as the agent runs it: started inside a host's namespace, told by its one argument
 // what to serve, and ended by a signal. `stopAt` ends it the hard way at a step of ADD or DEL.
 
+import { execFileSync } from 'node:child_process'
 import { openCniServer } from '../../../cni/plugin/server.ts'
 import { parsePrefix } from '../../../src/net/ip/prefix.ts'
 import { openLog } from '../../../src/ops/log.ts'
@@ -15,6 +16,8 @@ export type AgentArguments = Readonly<{
   lease?: Readonly<{ subnets: readonly string[]; mtu: number; clusterCidrs: readonly string[] }>
   publish?: boolean
   stopAt?: string
+  /** Runs a program to its end at a step of ADD or DEL. */
+  runAt?: Readonly<{ step: string; command: readonly string[] }>
 }>
 
 const options = JSON.parse(process.argv[2]!) as AgentArguments
@@ -27,6 +30,7 @@ await runProcess(log, async signal => {
     signal,
     onStep: step => {
       if (step === options.stopAt) process.kill(process.pid, 'SIGKILL')
+      if (step === options.runAt?.step) execFileSync(options.runAt.command[0]!, options.runAt.command.slice(1))
     },
   })
   if (options.lease !== undefined) {
