@@ -2,6 +2,7 @@
 
 import type { Prefix } from '../../src/net/ip/prefix.ts'
 import type { Logger } from '../../src/ops/log.ts'
+import type { Registry } from '../../src/ops/metrics.ts'
 import type { FaultPoint } from './host/cni-host.ts'
 
 /** What this host leased for its pods. Whole, never a delta: `setLease` replaces the former one. */
@@ -27,7 +28,10 @@ export type CniServerOptions = Readonly<{
   binDir: string
   /** Name of the network in the configuration list. */
   networkName?: string
+  /** The caller's, with its component already named. */
   log: Logger
+  /** Where requests, times and attachments are counted; undefined: nowhere. */
+  registry?: Registry
   /** Called between the steps of ADD and DEL: tests end the process there. */
   onStep?: (step: FaultPoint) => void
   /** Ends the server: it stops accepting, lets running requests finish, and releases everything. */

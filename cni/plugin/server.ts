@@ -10,6 +10,7 @@ import { install } from './install/install.ts'
 import { Bridges } from './link/bridges.ts'
 import { HostNetwork } from './link/host-network.ts'
 import { LinkReaper } from './link/link-reaper.ts'
+import { cniMetrics } from './host/cni-metrics.ts'
 import { Collector } from './maintain/collect.ts'
 import { recover } from './maintain/recover.ts'
 import { repairBridges } from './maintain/repair-bridges.ts'
@@ -31,7 +32,7 @@ const MAINTAIN_RETRY = { initialMs: 500, maxMs: 30_000, factor: 2, jitter: 0.2 }
 
 /** Opens everything in the network namespace of the calling thread, listens, and settles what earlier lives left behind. */
 export async function openCniServer(options: CniServerOptions): Promise<CniServer> {
-  const log = options.log.child({ component: 'cni' })
+  const { log } = options
   const clock = systemClock
   const networkName = options.networkName ?? DEFAULT_NETWORK
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -53,7 +54,8 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
   const scheduler = new Scheduler()
   const queueReady = Promise.withResolvers<void>()
   queueReady.promise.catch(() => undefined)
-  const serveOptions: ServeOptions = { host, scheduler, ready: queueReady.promise }
+  const metrics = options.registry === undefined ? undefined : cniMetrics(options.registry, { scheduler, store })
+  const serveOptions: ServeOptions = { host, scheduler, ready: queueReady.promise, ...(metrics && { onServed: metrics.served }) }
   const queue = new DeletionQueue({
     folder: options.queueDir ?? DEFAULT_QUEUE, bootId, host: network.identity, clock, log,
     carryOut: async entry => {
@@ -78,7 +80,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
     if (needsLook(event, store)) doorbell.ring('link changed')
   })
   let published = false
-  const collector = new Collector(host)
+  const collector = new Collector(host, () => metrics?.collected())
   const maintaining = reconcileLoop({
     doorbell, clock, signal, resyncIntervalMs: MAINTAIN_INTERVAL_MS,
     pass: async () => {
@@ -90,7 +92,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
       if (mended.length > 0) log.warn({ families: mended }, 'packet filter table of pods put back')
       await store.flush()
       await queue.drain()
-      if (published) install({ ...options, networkName, log })
+      if (published) await install({ ...options, networkName, log })
     },
     retryMs: failures => backoffMs(MAINTAIN_RETRY, failures, Math.random()),
     onFailure: (err, failures) => log.warn({ err, failures }, 'cni maintenance failed'),
@@ -112,7 +114,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
       doorbell.ring('lease changed')
     },
     publish: async () => {
-      install({ ...options, networkName, log })
+      await install({ ...options, networkName, log })
       published = true
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),

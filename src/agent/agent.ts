@@ -7,7 +7,7 @@ import { openRtnl } from '../net/rtnetlink/rtnl.ts'
 import type { Clock } from '../ops/clock.ts'
 import { HttpEndpoints } from '../ops/http-endpoints.ts'
 import type { Logger } from '../ops/log.ts'
-import { openMetrics } from '../ops/metrics.ts'
+import { openMetrics, type Registry } from '../ops/metrics.ts'
 import { podMtu } from './backends/index.ts'
 import { openCarrier } from './backends/open-carrier.ts'
 import { networksOf, type NetworkConfig } from './config/network-config.ts'
@@ -35,7 +35,7 @@ export type AgentParts = Readonly<{
   /** Opens the store's lease manager; it ends with the signal. */
   openManager: (config: NetworkConfig, call: { signal: AbortSignal }) => Promise<LeaseManager>
   /** Opens the CNI server, when pods are to be wired by this process. */
-  openCni: ((call: { signal: AbortSignal }) => Promise<CniServer>) | undefined
+  openCni: ((call: { registry: Registry; signal: AbortSignal }) => Promise<CniServer>) | undefined
   log: Logger
   clock: Clock
 }>
@@ -104,7 +104,7 @@ class Agent implements AsyncDisposable {
     })
     this.#lastTickMs = clock.monotonicMs()
     this.#network = network
-    const cni = this.#parts.openCni === undefined ? undefined : this.#stack.use(await this.#parts.openCni({ signal }))
+    const cni = this.#parts.openCni === undefined ? undefined : this.#stack.use(await this.#parts.openCni({ registry: this.#registry, signal }))
     this.#announcer = this.#openAnnouncer(config, { manager, cni })
     await Promise.all([
       manager.watch(snapshot => network.setLeases(snapshot), { signal }),

@@ -2,6 +2,7 @@
 
 import type { CniServer } from '../../cni/plugin/options.ts'
 import { openCniServer } from '../../cni/plugin/server.ts'
+import type { Registry } from '../ops/metrics.ts'
 import { loadKubeconfig } from '../client/kubeconfig/load.ts'
 import { openApiClient, type ApiClient } from '../client/api-client.ts'
 import type { Clock } from '../ops/clock.ts'
@@ -25,11 +26,11 @@ type Surroundings = Readonly<{ log: Logger; clock: Clock; env: Readonly<Record<s
 export async function openAgentParts(settings: AgentSettings, surroundings: Surroundings): Promise<AgentParts> {
   const { log, clock } = surroundings
   const { cni } = settings.agent
-  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ signal }) => openCni(cni, { log, signal }), ...(await storeParts(settings, surroundings)) }
+  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ registry, signal }) => openCni(cni, { log, registry, signal }), ...(await storeParts(settings, surroundings)) }
 }
 
-const openCni = ({ socketPath, ...folders }: CniOptions, { log, signal }: Readonly<{ log: Logger; signal: AbortSignal }>): Promise<CniServer> =>
-  openCniServer({ ...folders, ...(socketPath !== undefined && { socketPath }), log: log.child({ component: 'cni' }), signal })
+const openCni = ({ socketPath, ...folders }: CniOptions, { log, registry, signal }: Readonly<{ log: Logger; registry: Registry; signal: AbortSignal }>): Promise<CniServer> =>
+  openCniServer({ ...folders, ...(socketPath !== undefined && { socketPath }), log: log.child({ component: 'cni' }), registry, signal })
 
 type StoreParts = Pick<AgentParts, 'loadConfig' | 'openManager'>
 

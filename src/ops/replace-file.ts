@@ -3,10 +3,10 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
-/** Durable when it resolves. Folders on the way are made, for root alone. */
-export async function replaceFile(path: string, content: string, options: Readonly<{ mode?: number }> = {}): Promise<void> {
+/** Durable when it resolves. Folders on the way are made, for root alone unless `folderMode` says otherwise. */
+export async function replaceFile(path: string, content: string | Uint8Array, options: Readonly<{ mode?: number; folderMode?: number }> = {}): Promise<void> {
   const folder = dirname(path)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await mkdir(folder, { recursive: true, mode: options.folderMode ?? 0o700 })
   const temporary = temporaryOf(path)
   try {
     await using file = await open(temporary, 'w', options.mode ?? 0o600)

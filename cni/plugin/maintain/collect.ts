@@ -13,8 +13,11 @@ export class Collector {
   /** When each missing one was first missed, by attachment key. */
   readonly #missingSinceMs = new Map<string, number>()
 
-  constructor(host: CniHost) {
+  readonly #onCollected: () => void
+
+  constructor(host: CniHost, onCollected: () => void) {
     this.#host = host
+    this.#onCollected = onCollected
   }
 
   async pass(links: readonly Link[]): Promise<void> {
@@ -30,6 +33,7 @@ export class Collector {
       this.#missingSinceMs.set(key, since)
       if (now - since < COLLECT_GRACE_MS || store.get('interface', attachment) !== attachment) continue
       await (await removeAttachment(this.#host, attachment)).finished
+      this.#onCollected()
       log.info({ containerId: attachment.containerId, ifname: attachment.ifname }, 'attachment without a link collected')
     }
   }

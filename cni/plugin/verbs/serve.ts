@@ -19,6 +19,7 @@ import { deleteAttachment } from './del.ts'
 import { collectGarbage } from './gc.ts'
 import { addAddresses, checkAddresses } from './ipam.ts'
 import { addLoopback, checkLoopback, deleteLoopback } from './loopback.ts'
+import { CNI_VERBS } from '../version.ts'
 import type { Scheduler } from './scheduler.ts'
 import { checkStatus } from './status.ts'
 
@@ -29,32 +30,43 @@ export type ServeOptions = Readonly<{
   ready: Promise<void>
   /** A deletion is answered when all of it is done, not already when the pod is cut off. */
   wholeDeletion?: boolean
+  /** Told of every answer: number 0 is success. */
+  onServed?: (served: Readonly<{ verb: string; number: number; seconds: number }>) => void
 }>
 
 type Answer = Readonly<{ result?: CniResult; abandon?: () => Promise<void> }>
 
 /** Never rejects: every failure is an answer. */
 export async function serve(raw: RawRequest, caller: Caller, options: ServeOptions): Promise<Served> {
+  const { clock } = options.host
+  const startedMs = clock.monotonicMs()
+  const served = await answer(raw, caller, options)
+  const verb = CNI_VERBS.find(each => each === raw.command) ?? 'unknown'
+  options.onServed?.({ verb, number: served.number, seconds: (clock.monotonicMs() - startedMs) / 1000 })
+  return served
+}
+
+async function answer(raw: RawRequest, caller: Caller, options: ServeOptions): Promise<Served & Readonly<{ number: number }>> {
   const { host } = options
   const startedMs = host.clock.monotonicMs()
   const { ownNetns } = raw
   if (ownNetns === undefined || ownNetns.inode !== host.network.identity.inode || ownNetns.device !== host.network.identity.device) {
     const error = new CniError('CNI_INVALID_NETNS', 'weft-cni runs in another network namespace than the weft agent it reached', 'set WEFT_CNI_SOCKET to the socket of this host\'s agent')
-    return { reply: { ...errorReply(error, raw.command, undefined), wrongHost: true } }
+    return { reply: { ...errorReply(error, raw.command, undefined), wrongHost: true }, number: error.number }
   }
   let request: CniRequest | undefined
   const fields = { verb: raw.command, containerId: raw.containerId || undefined, ifname: raw.ifname || undefined }
   try {
     request = parseRequest(raw)
-    const answer = await dispatch(request, raw, caller, options)
+    const { result, abandon } = await dispatch(request, raw, caller, options)
     host.log[request.verb === 'STATUS' ? 'debug' : 'info']({ ...fields, network: request.network, durationMs: elapsed(host, startedMs) }, 'cni request served')
-    const stdout = answer.result === undefined ? '' : `${formatResult(answer.result, request.cniVersion)}\n`
-    return { reply: { exitCode: 0, stdout }, ...(answer.abandon && { abandon: answer.abandon }) }
+    const stdout = result === undefined ? '' : `${formatResult(result, request.cniVersion)}\n`
+    return { reply: { exitCode: 0, stdout }, number: 0, ...(abandon && { abandon }) }
   } catch (thrown) {
     const error = asCniError(thrown)
     const level = error.code === 'CNI_INTERNAL' ? 'error' : 'warn'
     host.log[level]({ ...fields, network: request?.network, err: error, durationMs: elapsed(host, startedMs) }, 'cni request failed')
-    return { reply: errorReply(error, raw.command, request?.cniVersion) }
+    return { reply: errorReply(error, raw.command, request?.cniVersion), number: error.number }
   }
 }
 

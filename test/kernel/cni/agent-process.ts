@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { openCniServer } from '../../../cni/plugin/server.ts'
 import { parsePrefix } from '../../../src/net/ip/prefix.ts'
+import { openMetrics } from '../../../src/ops/metrics.ts'
 import { openLog } from '../../../src/ops/log.ts'
 import { runProcess } from '../../../src/ops/process.ts'
 
@@ -22,11 +23,14 @@ export type AgentArguments = Readonly<{
 
 const options = JSON.parse(process.argv[2]!) as AgentArguments
 const log = openLog({ level: 'debug' })
+const registry = openMetrics()
+process.on('SIGUSR2', () => void registry.metrics().then(metrics => log.info({ metrics }, 'metrics')))
 
 await runProcess(log, async signal => {
   await using server = await openCniServer({
     ...options,
     log,
+    registry,
     signal,
     onStep: step => {
       if (step === options.stopAt) process.kill(process.pid, 'SIGKILL')

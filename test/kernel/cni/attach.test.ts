@@ -1,6 +1,7 @@
 // ADD, CHECK and DEL of one host's pods, with packets between them.
 
 import test from 'ava'
+import { eventually } from '../../lab/eventually.ts'
 import { CniLab, WEFT_CONFIG } from './cni-lab.ts'
 
 const signal = new AbortController().signal
@@ -22,6 +23,18 @@ test('pods reach each other, the gateway and themselves right after ADD, over bo
   await lab.del({ id: 'a', netns: a.netns })
   await lab.del({ id: 'b', netns: b.netns })
   await lab.settled(0)
+})
+
+test('requests are counted by verb and answer', async t => {
+  await using lab = await CniLab.open()
+  const pod = await lab.addPod()
+  await lab.add({ id: 'a', netns: pod.netns })
+  await lab.call('ADD', { id: 'a', netns: pod.netns })
+  lab.agent!.kill('SIGUSR2')
+  const { metrics } = await eventually(() => (lab.log.find(line => line['msg'] === 'metrics') as { metrics: string } | undefined) ?? false)
+  for (const line of ['weft_cni_requests_total{verb="ADD",code="0"} 1', 'weft_cni_requests_total{verb="ADD",code="112"} 1', 'weft_cni_attachments 1', 'weft_cni_requests_in_flight 0', 'weft_cni_request_seconds_count{verb="ADD"} 2']) {
+    t.true(metrics.includes(line), line)
+  }
 })
 
 test('a second ADD of a live attachment is refused and the first keeps working (31)', async t => {
