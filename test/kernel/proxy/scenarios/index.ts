@@ -10,8 +10,9 @@ import { terminatingScenarios } from './f-terminating.ts'
 import { topologyScenarios } from './g-topology.ts'
 import { affinityScenarios } from './h-affinity.ts'
 import { udpScenarios } from './i-udp.ts'
+import { robustnessScenarios } from './j-robustness.ts'
 
 export const scenarios: readonly Scenario[] = [
   ...clusterIpScenarios, ...noEndpointScenarios, ...nodePortScenarios, ...externalScenarios, ...policyScenarios,
-  ...terminatingScenarios, ...topologyScenarios, ...affinityScenarios, ...udpScenarios,
+  ...terminatingScenarios, ...topologyScenarios, ...affinityScenarios, ...udpScenarios, ...robustnessScenarios,
 ]
