@@ -26,6 +26,8 @@ export type DesiredLink = Readonly<{
   mtu: number
   /** Undefined for links without an Ethernet address. */
   mac: Mac | undefined
+  /** Whether the driver may compute transmit checksums; undefined leaves it as it is. */
+  txChecksum: boolean | undefined
   /** Exactly these; any other global address is taken off. */
   addresses: readonly InterfaceAddress[]
 }>

@@ -1,6 +1,7 @@
 // The planner's kernel: reads what a plan needs to know, and takes single steps. The only file of the
 // agent that turns link names into interface indexes.
 
+import { readTxChecksum, setTxChecksum } from '../../net/ethtool/tx-checksum.ts'
 import type { Rtnl } from '../../net/rtnetlink/rtnl.ts'
 import type { Link, LinkInfoSpec } from '../../net/rtnetlink/link.ts'
 import type { LinkAddress } from '../../net/rtnetlink/addresses.ts'
@@ -43,7 +44,7 @@ export class KernelDataplane {
       }
     }
     return {
-      links: links.map(observedLink),
+      links: links.map(link => observedLink(link, want.ownLinkNames)),
       addresses: addresses.map(observedAddress),
       routes: routes.map(observedRoute),
       neighbours,
@@ -76,6 +77,7 @@ export class KernelDataplane {
       case 'create-link':
         return this.#createLink(action.link, call)
       case 'configure-link':
+        if (action.set.txChecksum !== undefined) setTxChecksum(action.link.name, action.set.txChecksum)
         return rtnl.links.change(action.link.name, { ...(action.set.mtu !== undefined && { mtu: action.set.mtu }), ...(action.set.mac !== undefined && action.link.mac !== undefined && { mac: action.link.mac }), ...(action.set.up && { up: true }) }, call)
       case 'add-address':
         // Nobody else can have a tunnel's address, so duplicate detection would only delay it.
@@ -166,7 +168,7 @@ function setSysctl(sysctl: DesiredSysctl): void {
   if (readSysctl(sysctl.name) !== undefined) writeSysctls({ [sysctl.name]: sysctl.value })
 }
 
-function observedLink(link: Link): ObservedLink {
+function observedLink(link: Link, ownLinkNames: readonly string[]): ObservedLink {
   const { info } = link
   return {
     ifindex: link.index,
@@ -176,6 +178,7 @@ function observedLink(link: Link): ObservedLink {
     mtu: link.mtu,
     mac: link.mac,
     loopback: link.loopback,
+    txChecksum: ownLinkNames.includes(link.name) ? readTxChecksum(link.name) : undefined,
     vxlan: info.kind !== 'vxlan' ? undefined : {
       vni: info.vni, parentIfindex: info.parentIndex ?? 0, local: info.local, port: info.udpPort, learning: info.learning, gbp: info.gbp, foreignOptions: info.group !== undefined,
     },

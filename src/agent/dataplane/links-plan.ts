@@ -20,19 +20,26 @@ function planLink(link: DesiredLink, byName: ReadonlyMap<string, ObservedLink>):
   const present = byName.get(link.name)
   const key = linkKey(link.name)
   // A TUN device lives as long as its file descriptor: whoever holds that makes it.
-  if (present === undefined) return link.shape.kind === 'tun' ? [] : [{ action: { op: 'create-link', link }, reason: 'missing', key, peer: undefined }]
+  if (present === undefined) return link.shape.kind === 'tun' ? [] : creation(link, 'missing')
   // A link of that name and another kind is somebody else's: the attempt to make ours says so.
   if (link.shape.kind === 'ipip' && present.kind !== 'ipip') return [{ action: { op: 'create-link', link }, reason: 'differs', key, peer: undefined }]
   if (!sameShape(link, present, byName)) {
-    return [removal(present, 'differs'), { action: { op: 'create-link', link }, reason: 'differs', key, peer: undefined }]
+    return [removal(present, 'differs'), ...creation(link, 'differs')]
   }
   const set = {
     ...(present.mtu === link.mtu ? {} : { mtu: link.mtu }),
     ...(link.mac === undefined || present.mac === link.mac ? {} : { mac: link.mac }),
     ...(present.up ? {} : { up: true as const }),
+    ...(link.txChecksum === undefined || present.txChecksum === undefined || present.txChecksum === link.txChecksum ? {} : { txChecksum: link.txChecksum }),
   }
   return Object.keys(set).length === 0 ? [] : [{ action: { op: 'configure-link', link, set }, reason: 'differs', key, peer: undefined }]
 }
+
+/** A new link computes checksums in its driver until told otherwise. */
+const creation = (link: DesiredLink, reason: 'missing' | 'differs'): readonly Step[] => [
+  { action: { op: 'create-link', link }, reason, key: linkKey(link.name), peer: undefined },
+  ...(link.txChecksum === false ? [{ action: { op: 'configure-link', link, set: { txChecksum: false } }, reason, key: linkKey(link.name), peer: undefined } as const] : []),
+]
 
 const removal = (link: ObservedLink, reason: 'stray' | 'differs'): Step => ({
   action: { op: 'remove-link', name: link.name, ifindex: link.ifindex },

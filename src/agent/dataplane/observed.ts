@@ -13,6 +13,8 @@ export type ObservedLink = Readonly<{
   mtu: number
   mac: Mac | undefined
   loopback: boolean
+  /** Of our own links only, where the driver has the switch. */
+  txChecksum: boolean | undefined
   vxlan:
     | Readonly<{
         vni: number

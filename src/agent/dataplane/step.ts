@@ -12,7 +12,7 @@ export type StepReason = 'missing' | 'differs' | 'stray'
 export type StepAction =
   | Readonly<{ op: 'remove-link'; name: string; ifindex: number }>
   | Readonly<{ op: 'create-link'; link: DesiredLink }>
-  | Readonly<{ op: 'configure-link'; link: DesiredLink; set: Readonly<{ mtu?: number; mac?: string; up?: true }> }>
+  | Readonly<{ op: 'configure-link'; link: DesiredLink; set: Readonly<{ mtu?: number; mac?: string; up?: true; txChecksum?: boolean }> }>
   | Readonly<{ op: 'remove-address'; link: string; value: InterfaceAddress }>
   | Readonly<{ op: 'add-address'; link: string; value: InterfaceAddress }>
   | Readonly<{ op: 'set-sysctl'; sysctl: DesiredSysctl }>

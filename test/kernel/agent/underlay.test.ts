@@ -1,4 +1,6 @@
 import test from 'ava'
+import { readTxChecksum } from '../../../src/net/ethtool/tx-checksum.ts'
+import { inNetns } from '../../../src/net/netns/in-netns.ts'
 import { eventually } from '../../lab/eventually.ts'
 import { KubeCluster } from './kube-cluster.ts'
 
@@ -87,4 +89,17 @@ test.serial('T57: with --ip-blackhole-route traffic to unused addresses of the o
   await host.addPod()
   await eventually(async () => /^10\.244\.1\.0\/24 dev cni0/.test(await routes()) || (await routes()))
   t.notRegex(await routes(), /blackhole/)
+})
+
+test.serial('T33: a host that publishes another address than its own sends correct checksums by itself, also after the device was deleted', async t => {
+  await using cluster = await KubeCluster.open({ hosts: 1, spareHosts: 1, pods: false, backend: { Type: 'vxlan' } })
+  const host = cluster.lab.host(2)
+  await cluster.addNode(host)
+  const agent = cluster.startAgent(host, { flags: ['--public-ip', '203.0.113.7'] })
+  await agent.ready()
+  const offload = (): boolean | undefined => inNetns(host.netns, () => readTxChecksum('flannel.1'))
+  t.is(offload(), false)
+  t.is(inNetns(cluster.lab.host(1).netns, () => readTxChecksum('flannel.1')), true)
+  await host.exec(['ip', 'link', 'del', 'flannel.1'])
+  await eventually(() => offload() === false, { timeoutMs: 2_000 })
 })

@@ -126,7 +126,7 @@ test('T30: the MTU follows the interface and the configuration, and a smaller pe
 test('T31: in dual stack the IPv6 device leaves room for the larger outer header', t => {
   const plan = planVxlan({
     config, networks: { ...networks, 6: parsePrefix('fd00::/48', 'n') }, subnets: { ...subnets, 6: parsePrefix('fd00::/64', 's') }, peers: [],
-    underlay: { ...underlay, addresses: { ...underlay.addresses, 6: ip('fd77::1') } }, identity: { ...identity, 6: parseMac('0e:2a:00:00:00:06', 'm') },
+    underlay: { ...underlay, addresses: { ...underlay.addresses, 6: ip('fd77::1') }, published: { ...underlay.published, 6: ip('fd77::1') } }, identity: { ...identity, 6: parseMac('0e:2a:00:00:00:06', 'm') },
   })
   t.deepEqual(plan.links.map(({ name, mtu }) => [name, mtu]), [['flannel.1', 1450], ['flannel-v6.1', 1430]])
 })
@@ -149,4 +149,15 @@ test('a peer with unusable data costs only itself', t => {
     t.deepEqual(plan.problems.map(({ owner, kind }) => [owner, kind]), [['n1', 'bad-data']])
     t.is(plan.routes.length, 1)
   }
+})
+
+test('T33: behind NAT the device\'s checksum offload is off, at its making and again whenever it is turned on', t => {
+  const behindNat = desire(planVxlan({ config, networks, subnets, peers: [], identity, underlay: { ...underlay, published: { 4: ip('203.0.113.1') } } }))
+  const kernel = new KernelModel('eth0')
+  settle(kernel, behindNat)
+  t.is(kernel.links[1]!.txChecksum, false)
+  t.deepEqual(planDataplane(behindNat, kernel.observed()), [])
+  kernel.links = kernel.links.map(link => ({ ...link, txChecksum: true }))
+  t.deepEqual(settle(kernel, behindNat).map(({ action }) => action.op), ['configure-link'])
+  t.is(desire(vxlan([])).links[0]!.txChecksum, undefined)
 })

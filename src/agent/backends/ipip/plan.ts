@@ -32,6 +32,6 @@ export function planIpip({ config, subnets, underlay, peers }: PlanInput<IpipCon
   })
   return {
     ...EMPTY_PLAN, problems, routes,
-    links: [{ name: IPIP_LINK, shape: { kind: 'ipip', local: underlay.addresses[4]! }, mtu, mac: undefined, addresses: [{ address: networkAddress(subnets[4]!), prefixLength: ADDRESS_BITS[4] }] }],
+    links: [{ name: IPIP_LINK, shape: { kind: 'ipip', local: underlay.addresses[4]! }, mtu, mac: undefined, txChecksum: undefined, addresses: [{ address: networkAddress(subnets[4]!), prefixLength: ADDRESS_BITS[4] }] }],
   }
 }

@@ -18,7 +18,7 @@ export function planUdp({ networks, subnets, underlay, identity, peers }: PlanIn
   return {
     ...EMPTY_PLAN,
     problems,
-    links: [{ name: identity, shape: { kind: 'tun' }, mtu: udpMtu(underlay.mtu), mac: undefined, addresses: [{ address: networkAddress(subnets[4]), prefixLength: ADDRESS_BITS[4] }] }],
+    links: [{ name: identity, shape: { kind: 'tun' }, mtu: udpMtu(underlay.mtu), mac: undefined, txChecksum: undefined, addresses: [{ address: networkAddress(subnets[4]), prefixLength: ADDRESS_BITS[4] }] }],
     routes: [{ destination: networks[4], gateway: undefined, link: identity, onlink: false, mtu: undefined, scope: 'global', peer: undefined }],
   }
 }

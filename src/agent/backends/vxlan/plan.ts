@@ -1,7 +1,7 @@
 // vxlan: one device per family, and per peer a neighbour (subnet base -> MAC), an FDB entry (MAC -> host)
 // and an onlink route. With direct routing, peers on the same link get a plain route instead.
 
-import { ADDRESS_BITS, formatAddress, type Address, type Family } from '../../../net/ip/address.ts'
+import { ADDRESS_BITS, formatAddress, sameAddress, type Address, type Family } from '../../../net/ip/address.ts'
 import type { Mac } from '../../../net/ip/mac.ts'
 import { networkAddress, type Prefix } from '../../../net/ip/prefix.ts'
 import { vxlanLinkName, type VxlanConfig } from '../../config/backend-config.ts'
@@ -56,8 +56,18 @@ function planLink({ config, underlay, identity }: PlanInput<VxlanConfig, VxlanId
     },
     mtu: vxlanMtu(config, underlay, family),
     mac: identity[family],
+    txChecksum: txChecksum(config, underlay, family),
     addresses: [{ address: networkAddress(subnet), prefixLength: ADDRESS_BITS[family] }],
   }
+}
+
+/**
+ * Behind NAT, and on some kernels, the outer UDP checksums that a driver computes arrive wrong, and every packet is dropped
+ * without a trace (flannel #1279): "auto" has the kernel compute them where the published address is not the interface's.
+ */
+function txChecksum({ txChecksumOffload }: VxlanConfig, underlay: Underlay, family: Family): boolean | undefined {
+  if (txChecksumOffload !== 'auto') return txChecksumOffload === 'on'
+  return sameAddress(underlay.published[family]!, underlay.addresses[family]!) ? undefined : false
 }
 
 function planPeer(input: PlanInput<VxlanConfig, VxlanIdentity>, peer: Lease): BackendPlan {

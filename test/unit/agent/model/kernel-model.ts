@@ -19,7 +19,7 @@ export class KernelModel {
   #nextIndex = 10
 
   constructor(underlay: string) {
-    this.links = [{ ifindex: 2, name: underlay, kind: 'veth', up: true, mtu: 1500, mac: undefined, loopback: false, vxlan: undefined, ipip: undefined }]
+    this.links = [{ ifindex: 2, name: underlay, kind: 'veth', up: true, mtu: 1500, mac: undefined, loopback: false, txChecksum: true, vxlan: undefined, ipip: undefined }]
   }
 
   observed(): ObservedState {
@@ -40,7 +40,7 @@ export class KernelModel {
       case 'remove-link': return this.removeLink(action.ifindex)
       case 'create-link': return this.#create(action.link)
       case 'configure-link':
-        this.links = this.links.map(link => link.name !== action.link.name ? link : { ...link, mtu: action.link.mtu, mac: action.link.mac, up: true })
+        this.links = this.links.map(link => link.name !== action.link.name ? link : { ...link, mtu: action.link.mtu, mac: action.link.mac, up: true, txChecksum: action.set.txChecksum ?? link.txChecksum })
         return
       case 'add-address':
         this.addresses.push({ ifindex: this.#index(action.link), value: action.value, scope: 'global', deprecated: false, temporary: false, permanent: true })
@@ -95,7 +95,7 @@ export class KernelModel {
     if (this.links.some(({ name }) => name === link.name)) throw new Error(`${link.name} exists`)
     const { shape } = link
     this.links.push({
-      ifindex: this.#nextIndex++, name: link.name, kind: shape.kind, up: true, mtu: link.mtu, mac: link.mac, loopback: false,
+      ifindex: this.#nextIndex++, name: link.name, kind: shape.kind, up: true, mtu: link.mtu, mac: link.mac, loopback: false, txChecksum: true,
       vxlan: shape.kind === 'vxlan' ? { vni: shape.vni, parentIfindex: this.#index(shape.parent), local: shape.local, port: shape.port, learning: shape.learning, gbp: shape.gbp, foreignOptions: false } : undefined,
       ipip: shape.kind === 'ipip' ? { local: shape.local, remote: undefined } : undefined,
     })
