@@ -3,7 +3,6 @@
 import { request as httpsRequest, Agent } from 'node:https'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
-import type { ApiServerLab } from './apiserver.ts'
 
 export type Answer = Readonly<{ code: number; headers: IncomingHttpHeaders; bytes: Buffer; text: string; json: any }>
 
@@ -17,14 +16,17 @@ export type RequestOptions = Readonly<{
 /** A PEM certificate with its key; absent: the client shows none. */
 export type Credentials = Readonly<{ certificatePem: string; privateKeyPem: string }>
 
+/** A server to talk to: Weft's own, or the real one. */
+export type Target = Readonly<{ port: number; authority: Pick<Credentials, 'certificatePem'>; admin: Credentials }>
+
 export type WatchEvent = { type: string; object: any }
 
 /** Requests over kept-alive connections with one set of credentials. */
 export class ApiRequests implements Disposable {
-  readonly #lab: ApiServerLab
+  readonly #lab: Target
   readonly #agent: Agent
 
-  constructor(lab: ApiServerLab, credentials: Credentials | undefined = lab.admin) {
+  constructor(lab: Target, credentials: Credentials | undefined = lab.admin) {
     this.#lab = lab
     this.#agent = new Agent({
       keepAlive: true, maxSockets: 2000, ca: lab.authority.certificatePem,
@@ -32,7 +34,7 @@ export class ApiRequests implements Disposable {
     })
   }
 
-  static anonymous(lab: ApiServerLab): ApiRequests {
+  static anonymous(lab: Target): ApiRequests {
     const requests = new ApiRequests(lab)
     requests.#agent.options.cert = undefined as never
     requests.#agent.options.key = undefined as never

@@ -3,7 +3,7 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import { createAuthority, issueCertificate, type KeyPair } from '../../src/ops/certificates/authority.ts'
 import { createSigningKey } from '../../src/ops/certificates/signing-key.ts'
 import { findPeer } from '../peers/cache.ts'
+import type { ApiServerLab } from './apiserver.ts'
 import { EtcdLab, hasEtcd } from './etcd.ts'
 import { eventually } from './eventually.ts'
 
@@ -20,16 +21,28 @@ const READY_MS = 120_000
 /** False where the peer or etcd is missing: tests skip and say so. */
 export const hasKubeApiServer = (): boolean => findPeer(KUBE_APISERVER) !== undefined && hasEtcd()
 
+export type KubeApiServerOptions = Readonly<{
+  /** Stays the caller's; absent: an etcd of its own, without fsync. */
+  etcd?: EtcdLab
+  /** A server of the same cluster, whose certificates and keys it takes over. */
+  beside?: ApiServerLab
+}>
+
 export class KubeApiServerLab implements AsyncDisposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'weft-kube-apiserver-'))
   readonly #etcd: EtcdLab
-  readonly #authority: KeyPair
-  readonly #port: number
+  readonly #ownsEtcd: boolean
+  readonly #beside: ApiServerLab | undefined
+  readonly authority: KeyPair
+  readonly port: number
+  /** Of a member of system:masters. */
+  admin!: KeyPair
   #process: ChildProcess | undefined
   #log = ''
 
-  static async open(): Promise<KubeApiServerLab> {
-    const lab = new KubeApiServerLab(await EtcdLab.open(), await createAuthority({ commonName: 'weft-test-ca' }), await freePort())
+  static async open(options: KubeApiServerOptions = {}): Promise<KubeApiServerLab> {
+    const authority = options.beside?.authority ?? await createAuthority({ commonName: 'weft-test-ca' })
+    const lab = new KubeApiServerLab(options.etcd ?? await EtcdLab.open(), authority, await freePort(), options)
     try {
       await lab.#start()
       return lab
@@ -39,10 +52,16 @@ export class KubeApiServerLab implements AsyncDisposable {
     }
   }
 
-  private constructor(etcd: EtcdLab, authority: KeyPair, port: number) {
+  private constructor(etcd: EtcdLab, authority: KeyPair, port: number, options: KubeApiServerOptions) {
     this.#etcd = etcd
-    this.#authority = authority
-    this.#port = port
+    this.#ownsEtcd = options.etcd === undefined
+    this.#beside = options.beside
+    this.authority = authority
+    this.port = port
+  }
+
+  get pid(): number {
+    return this.#process!.pid!
   }
 
   /** Of a member of system:masters. */
@@ -55,11 +74,11 @@ export class KubeApiServerLab implements AsyncDisposable {
   }
 
   async kubeconfigFor(name: string, client: Readonly<{ commonName: string; organizations?: readonly string[] }>): Promise<string> {
-    const pair = await issueCertificate(this.#authority, { ...client, usages: ['client'] })
+    const pair = await issueCertificate(this.authority, { ...client, usages: ['client'] })
     const base64 = (text: string): string => Buffer.from(text).toString('base64')
     const config = {
       apiVersion: 'v1', kind: 'Config', 'current-context': 'lab', contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab' } }],
-      clusters: [{ name: 'lab', cluster: { server: `https://127.0.0.1:${this.#port}`, 'certificate-authority-data': base64(this.#authority.certificatePem) } }],
+      clusters: [{ name: 'lab', cluster: { server: `https://127.0.0.1:${this.port}`, 'certificate-authority-data': base64(this.authority.certificatePem) } }],
       users: [{ name: 'lab', user: { 'client-certificate-data': base64(pair.certificatePem), 'client-key-data': base64(pair.privateKeyPem) } }],
     }
     writeFileSync(this.path(`${name}.kubeconfig`), JSON.stringify(config))
@@ -72,13 +91,17 @@ export class KubeApiServerLab implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const server = await issueCertificate(this.#authority, { commonName: 'kube-apiserver', usages: ['server'], dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] })
+    const server = await issueCertificate(this.authority, { commonName: 'kube-apiserver', usages: ['server'], dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] })
     const signing = createSigningKey()
-    const files = { 'ca.crt': this.#authority.certificatePem, 'server.crt': server.certificatePem, 'server.key': server.privateKeyPem, 'sa.key': signing.privateKeyPem, 'sa.pub': signing.publicKeyPem }
-    for (const [name, text] of Object.entries(files)) writeFileSync(this.path(name), text)
+    const files = { 'ca.crt': this.authority.certificatePem, 'server.crt': server.certificatePem, 'server.key': server.privateKeyPem, 'sa.key': signing.privateKeyPem, 'sa.pub': signing.publicKeyPem }
+    for (const [name, text] of Object.entries(files)) {
+      if (this.#beside === undefined) writeFileSync(this.path(name), text)
+      else copyFileSync(this.#beside.path(name), this.path(name))
+    }
+    this.admin = await issueCertificate(this.authority, { commonName: 'admin', organizations: ['system:masters'], usages: ['client'] })
     await this.kubeconfigFor('admin', { commonName: 'admin', organizations: ['system:masters'] })
     this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', findPeer(KUBE_APISERVER)!,
-      '--etcd-servers', this.#etcd.url, '--bind-address', '127.0.0.1', '--secure-port', String(this.#port), '--advertise-address', '192.0.2.2',
+      '--etcd-servers', this.#etcd.url, '--bind-address', '127.0.0.1', '--secure-port', String(this.port), '--advertise-address', '192.0.2.2',
       '--tls-cert-file', this.path('server.crt'), '--tls-private-key-file', this.path('server.key'), '--client-ca-file', this.path('ca.crt'),
       '--service-account-signing-key-file', this.path('sa.key'), '--service-account-key-file', this.path('sa.pub'),
       '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', '--service-cluster-ip-range', '10.96.0.0/16', '--authorization-mode', 'RBAC',
@@ -97,7 +120,7 @@ export class KubeApiServerLab implements AsyncDisposable {
       child.kill('SIGKILL')
       await ended
     }
-    await this.#etcd[Symbol.asyncDispose]()
+    if (this.#ownsEtcd) await this.#etcd[Symbol.asyncDispose]()
     rmSync(this.#directory, { recursive: true, force: true })
   }
 }
