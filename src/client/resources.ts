@@ -1,12 +1,13 @@
 // Descriptors of the resources Weft's daemons talk to: where each lives in the API, and its type.
 
-import type { Deployment, DaemonSet, ReplicaSet, ControllerRevision } from 'kubernetes-types/apps/v1.js'
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Lease } from 'kubernetes-types/coordination/v1.js'
 import type {
   ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 } from 'kubernetes-types/core/v1.js'
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js'
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js'
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
 import type { KubeObject } from './objects.ts'
 
 /** One resource of the API. `T` is the type of its objects and exists only for the compiler. */
@@ -44,6 +45,7 @@ export const SERVICE_ACCOUNTS: Resource<ServiceAccount> = core('serviceaccounts'
 export const DEPLOYMENTS: Resource<Deployment> = apps('deployments', 'Deployment')
 export const DAEMON_SETS: Resource<DaemonSet> = apps('daemonsets', 'DaemonSet')
 export const REPLICA_SETS: Resource<ReplicaSet> = apps('replicasets', 'ReplicaSet')
+export const STATEFUL_SETS: Resource<StatefulSet> = apps('statefulsets', 'StatefulSet')
 export const CONTROLLER_REVISIONS: Resource<ControllerRevision> = apps('controllerrevisions', 'ControllerRevision')
 export const ENDPOINT_SLICES: Resource<EndpointSlice> = {
   group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', kind: 'EndpointSlice', namespaced: true,
@@ -58,3 +60,6 @@ export const NETWORK_POLICIES: Resource<NetworkPolicy> = {
 /** networking.k8s.io/v1 ServiceCIDR, younger than the type package. */
 export type ServiceCidr = KubeObject & Readonly<{ spec?: Readonly<{ cidrs?: readonly string[] }> }>
 export const SERVICE_CIDRS: Resource<ServiceCidr> = { group: 'networking.k8s.io', version: 'v1', plural: 'servicecidrs', kind: 'ServiceCIDR', namespaced: false }
+export const POD_DISRUPTION_BUDGETS: Resource<PodDisruptionBudget> = {
+  group: 'policy', version: 'v1', plural: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', namespaced: true,
+}

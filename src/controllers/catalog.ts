@@ -5,6 +5,7 @@ import { InputError } from '../ops/errors.ts'
 import type { Controller } from './controller.ts'
 import { daemonSetController } from './daemon-sets/controller.ts'
 import { deploymentController } from './deployments/controller.ts'
+import { disruptionController } from './disruption/controller.ts'
 import { endpointSliceController, type EndpointSliceOptions } from './endpoint-slices/controller.ts'
 import { endpointSliceMirroringController } from './endpoint-slices/mirror-controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
@@ -45,6 +46,7 @@ export const allControllers = (options: CatalogOptions): readonly Controller[] =
   replicaSetController(),
   deploymentController(),
   daemonSetController(),
+  disruptionController(),
   schedulerController(),
 ]
 
@@ -65,7 +67,7 @@ export function chooseControllers(controllers: readonly Controller[], choice: re
 const UPSTREAM_ONLY: readonly string[] = [
   'bootstrap-signer-controller', 'certificatesigningrequest-approving-controller', 'certificatesigningrequest-cleaner-controller',
   'certificatesigningrequest-signing-controller', 'cloud-node-lifecycle-controller', 'clusterrole-aggregation-controller', 'cronjob-controller',
-  'disruption-controller', 'ephemeral-volume-controller', 'horizontal-pod-autoscaler-controller', 'job-controller', 'node-ipam-controller', 'node-route-controller',
+  'ephemeral-volume-controller', 'horizontal-pod-autoscaler-controller', 'job-controller', 'node-ipam-controller', 'node-route-controller',
   'persistentvolume-attach-detach-controller', 'persistentvolume-binder-controller', 'persistentvolume-expander-controller', 'persistentvolume-protection-controller',
   'persistentvolumeclaim-protection-controller', 'replicationcontroller-controller', 'resourcequota-controller', 'root-ca-certificate-publisher-controller',
   'service-cidr-controller', 'service-lb-controller', 'serviceaccount-token-controller', 'statefulset-controller', 'token-cleaner-controller',

@@ -148,8 +148,9 @@ export const unprocessable = (detail: string): StatusError => failure({
   details: { causes: [{ message: detail }] },
 })
 
-export const tooManyRequests = (message: string, retryAfterSeconds: number, causes?: StatusCause[]): StatusError => failure({
-  code: 429, reason: 'TooManyRequests', message, details: { ...(causes === undefined ? {} : { causes }), retryAfterSeconds },
+/** Without `retryAfterSeconds` the caller decides when to ask again: clients that are given one wait by themselves. */
+export const tooManyRequests = (message: string, retryAfterSeconds: number | undefined, causes?: StatusCause[]): StatusError => failure({
+  code: 429, reason: 'TooManyRequests', message, details: { ...(causes === undefined ? {} : { causes }), ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) },
 })
 
 export const internalError = (text: string, cause?: unknown): StatusError => {

@@ -61,7 +61,8 @@ async function takeDisruption({ serving, exchange, request }: Call, catalog: Cat
     const allowed = status.disruptionsAllowed ?? 0
     const disrupted = status.disruptedPods ?? {}
     if (allowed <= 0 || Object.keys(disrupted).length > MAX_DISRUPTED) {
-      throw tooManyRequests(MESSAGE, 10, [{ reason: 'DisruptionBudget', message: `The disruption budget ${budget.metadata.name} needs ${status.desiredHealthy ?? 0} healthy pods and has ${status.currentHealthy ?? 0} currently` }])
+      // No Retry-After: client-go would wait inside one request, deaf to `kubectl drain --timeout`.
+      throw tooManyRequests(MESSAGE, undefined, [{ reason: 'DisruptionBudget', message: `The disruption budget ${budget.metadata.name} needs ${status.desiredHealthy ?? 0} healthy pods and has ${status.currentHealthy ?? 0} currently` }])
     }
     if (dryRun) return { kind: 'unchanged' }
     const next = cloneJson(old)
