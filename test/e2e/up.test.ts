@@ -120,6 +120,24 @@ test.serial('weft down removes everything after a kill -9 of weft up, and so doe
   t.deepEqual(await traces(name), NOTHING)
 })
 
+test.serial('whenever in its start weft up is killed, weft down removes what was made by then', async t => {
+  for (const step of [/^weft up/m, /joined on/, /certificates/, /API server/, /controllers/, /agents/, /sample pods/]) {
+    const name = freshClusterName()
+    const up = spawn(WEFT, ['up', '--nodes', '2', '--name', name], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+    t.teardown(() => weft(['down', '--name', name]))
+    let output = ''
+    up.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+    const ended = once(up, 'exit')
+    // The daemons live in sessions of their own: only weft up itself is hit.
+    await eventually(() => step.test(output) || output, { timeoutMs: 60_000, intervalMs: 1 })
+    up.kill('SIGKILL')
+    await ended
+    const down = await weft(['down', '--name', name])
+    t.is(down.code, 0, down.stderr)
+    t.deepEqual(await traces(name), NOTHING, String(step))
+  }
+})
+
 test.serial('two clusters run side by side and do not see each other', async t => {
   await using a = await LocalCluster.up(['--nodes', '1'])
   await using b = await LocalCluster.up(['--nodes', '2', '--backend', 'host-gw', '--proxy-mode', 'nftables', '--pod-cidr', '10.50.0.0/16'])
