@@ -29,7 +29,10 @@ export class OutageLog {
   failed(subject: string, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error)
     if (error instanceof ApiError) {
-      this.#refused.set(subject, this.#count(this.#refused.get(subject), message, { subject, status: error.status, reason: error.reason }, 'api server refuses a request'))
+      // The same answer to many subjects is one trouble: it is told with the first and the last of them.
+      const known = this.#refused.get(subject)
+      const told = known === undefined && [...this.#refused.values()].some(trouble => trouble.message === message)
+      this.#refused.set(subject, told ? this.#silent(message) : this.#count(known, message, { subject, status: error.status, reason: error.reason }, 'api server refuses a request'))
     } else {
       this.#unreachable = this.#count(this.#unreachable, message, { subject, server: this.#server }, 'api server unreachable')
     }
@@ -41,6 +44,7 @@ export class OutageLog {
     const trouble = this.#refused.get(subject)
     if (trouble === undefined) return
     this.#refused.delete(subject)
+    if ([...this.#refused.values()].some(other => other.message === trouble.message)) return
     this.#log.info({ subject, failures: trouble.failures, durationMs: this.#age(trouble) }, 'api server accepts the request again')
   }
 
@@ -72,6 +76,12 @@ export class OutageLog {
       this.#log.warn({ ...fields, reason: message, failures: known.failures, durationMs: this.#age(known) }, text)
     }
     return known
+  }
+
+  /** Counted like any other, but somebody else's line speaks for it. */
+  #silent(message: string): Trouble {
+    const now = this.#clock.monotonicMs()
+    return { since: now, failures: 1, remindedAt: now, message }
   }
 
   #age(trouble: Trouble): number {

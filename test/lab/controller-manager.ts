@@ -19,18 +19,23 @@ export class ControllerManagerLab implements AsyncDisposable {
   static async start(lab: Pick<ApiServerLab, 'kubeconfigFor'>, args: readonly string[] = [], organizations: readonly string[] = []): Promise<ControllerManagerLab> {
     // The identity and the rights it has in a cluster, not an administrator's.
     const kubeconfig = await lab.kubeconfigFor('controller-manager', { commonName: 'system:kube-controller-manager', organizations })
-    const child = spawn(process.execPath, [
+    const manager = ControllerManagerLab.spawn(kubeconfig, args)
+    await new Promise<void>((resolve, reject) => {
+      createInterface({ input: manager.#process.stderr! }).on('line', line => line.includes('"msg":"ready"') && resolve())
+      manager.#process.once('exit', code => reject(new Error(`the controller manager ended with ${code}:\n${manager.lines.join('\n')}`)))
+    })
+    return manager
+  }
+
+  /** Starts the process and waits for nothing. Later flags win. */
+  static spawn(kubeconfig: string, args: readonly string[]): ControllerManagerLab {
+    // A test that is killed must not leave its process behind (prctl(2), PR_SET_PDEATHSIG).
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath,
       MAIN, 'controller-manager', `--kubeconfig=${kubeconfig}`, '--secure-port=0', '--leader-elect=false',
       '--allocate-node-cidrs', '--cluster-cidr=10.244.0.0/16', '--service-cluster-ip-range=10.96.0.0/16', ...args,
     ], { stdio: ['ignore', 'ignore', 'pipe'] })
     const manager = new ControllerManagerLab(child)
-    await new Promise<void>((resolve, reject) => {
-      createInterface({ input: child.stderr! }).on('line', line => {
-        manager.lines.push(line)
-        if (line.includes('"msg":"ready"')) resolve()
-      })
-      child.once('exit', code => reject(new Error(`the controller manager ended with ${code}:\n${manager.lines.join('\n')}`)))
-    })
+    createInterface({ input: child.stderr! }).on('line', line => manager.lines.push(line))
     return manager
   }
 

@@ -2,15 +2,15 @@
 // kube-scheduler can take its place: pods of other schedulers' names are left alone.
 
 import type { Node, Pod, PodCondition } from 'kubernetes-types/core/v1.js'
-import { formatTime } from '../../api/object.ts'
+import { equalJson, formatTime } from '../../api/object.ts'
 import { isConflict, isNotFound } from '../../client/errors.ts'
 import type { Change } from '../../client/informer/object-cache.ts'
 import { keyOf, type Stored } from '../../client/objects.ts'
 import { NODES, PODS } from '../../client/resources.ts'
 import { WorkQueue } from '../../client/work-queue.ts'
 import { allSynced, processQueue, type Controller, type ControllerContext } from '../controller.ts'
-import { BY_NODE } from '../shared-informers.ts'
-import { hostPortsOf, planBinding, podRequests, type Candidate } from './plan-binding.ts'
+import { NodeUsage } from './node-usage.ts'
+import { planBinding, podRequests, type Candidate } from './plan-binding.ts'
 
 const SCHEDULER_NAME = 'default-scheduler'
 
@@ -21,8 +21,8 @@ class Scheduler {
   readonly #queue: WorkQueue
   readonly #pods
   readonly #nodes
-  /** Pods bound by us whose binding the cache does not show yet: node by key, for counting. */
-  readonly #assumed = new Map<string, Readonly<{ node: string; pod: Stored<Pod> }>>()
+  /** What is taken on the nodes, our own bindings included before the watch shows them. */
+  readonly #usage = new NodeUsage()
   /** Pods that fit nowhere; any change that makes room wakes them. */
   readonly #unschedulable = new Set<string>()
 
@@ -34,7 +34,7 @@ class Scheduler {
   }
 
   async run(): Promise<void> {
-    const stop = [this.#pods.onChange(change => this.#podChanged(change)), this.#nodes.onChange(() => this.#roomChanged())]
+    const stop = [this.#pods.onChange(change => this.#podChanged(change)), this.#nodes.onChange(change => (change.type !== 'modified' || !equalJson(decisive(change.previous), decisive(change.object))) && this.#roomChanged())]
     try {
       if (!(await allSynced(this.#context, [this.#pods, this.#nodes]))) return
       // One at a time: each decision sees the one before it.
@@ -47,11 +47,15 @@ class Scheduler {
 
   #podChanged(change: Change<Stored<Pod>>): void {
     const { key, object } = change
-    if (change.type === 'deleted' || object.spec?.nodeName) {
-      this.#assumed.delete(key)
+    if (change.type === 'deleted' || isOver(object)) {
+      this.#usage.remove(key)
       this.#unschedulable.delete(key)
-      // Whatever leaves a node, or ends on it, makes room.
-      if (change.type === 'deleted' || isOver(object)) this.#roomChanged()
+      this.#roomChanged()
+      return
+    }
+    if (object.spec?.nodeName) {
+      this.#unschedulable.delete(key)
+      if (change.type === 'added' || !change.previous.spec?.nodeName || resized(change.previous, object)) this.#usage.place(key, object.spec.nodeName, object)
       return
     }
     if (isOurs(object)) this.#queue.add(key)
@@ -63,8 +67,8 @@ class Scheduler {
 
   async #schedule(key: string, signal: AbortSignal): Promise<void> {
     const pod = this.#pods.cache.get(key)
-    if (pod === undefined || pod.spec?.nodeName || this.#assumed.has(key) || !isOurs(pod)) return
-    const candidates = [...this.#nodes.cache.values()].map(node => this.#candidate(node))
+    if (pod === undefined || pod.spec?.nodeName || this.#usage.has(key) || !isOurs(pod)) return
+    const candidates = [...this.#nodes.cache.values()].map((node): Candidate => ({ node, ...this.#usage.of(node.metadata.name) }))
     const plan = planBinding(pod, candidates, this.#context.random())
     if (plan.kind === 'unschedulable') {
       this.#unschedulable.add(key)
@@ -73,26 +77,20 @@ class Scheduler {
     await this.#bind(pod, plan.node, signal)
   }
 
-  #candidate(node: Stored<Node>): Candidate {
-    const { name } = node.metadata
-    const assumed = [...this.#assumed.values()].filter(entry => entry.node === name).map(entry => entry.pod)
-    const pods = [...this.#pods.cache.byIndex(BY_NODE, name), ...assumed].filter(pod => !isOver(pod))
-    const requested: Record<string, number> = {}
-    for (const pod of pods) for (const [resource, amount] of Object.entries(podRequests(pod))) requested[resource] = (requested[resource] ?? 0) + amount
-    return { node, pods: pods.length, requested, hostPorts: new Set(pods.flatMap(hostPortsOf)) }
-  }
-
   async #bind(pod: Stored<Pod>, node: string, signal: AbortSignal): Promise<void> {
     const { client, events } = this.#context
     const key = keyOf(pod)
     const { name, namespace = '', uid } = pod.metadata
-    this.#assumed.set(key, { node, pod })
+    this.#usage.place(key, node, pod)
     try {
       await client.createSubresource(PODS, pod.metadata, 'binding', {
         apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { apiVersion: 'v1', kind: 'Node', name: node },
       }, { signal })
     } catch (error) {
-      this.#assumed.delete(key)
+      this.#usage.remove(key)
+      // The watch may have been faster than this answer.
+      const seen = this.#pods.cache.get(key)
+      if (seen?.spec?.nodeName) this.#usage.place(key, seen.spec.nodeName, seen)
       // Bound by somebody else, or gone: the cache will say so.
       if (isConflict(error) || isNotFound(error)) return
       throw error
@@ -119,6 +117,15 @@ class Scheduler {
     }
   }
 }
+
+/** What of a node decides where pods may go: heartbeats are not among it. */
+const decisive = (node: Stored<Node>): unknown => [
+  node.metadata.labels ?? {}, node.metadata.deletionTimestamp ?? '', node.spec ?? {}, node.status?.allocatable ?? {},
+  node.status?.conditions?.find(condition => condition.type === 'Ready')?.status ?? '',
+]
+
+/** Requests of a running pod may change in place (KEP-1287). */
+const resized = (before: Pod, after: Pod): boolean => !equalJson(podRequests(before), podRequests(after))
 
 const isOver = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 

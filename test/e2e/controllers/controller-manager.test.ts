@@ -1,9 +1,14 @@
 // The controllers against a real API server process, with kubectl as the user.
 
+import { once } from 'node:events'
+import { get } from 'node:https'
+import { createServer, type AddressInfo } from 'node:net'
 import test from 'ava'
+import { NODES } from '../../../src/client/resources.ts'
 import { ApiServerLab } from '../../lab/apiserver.ts'
 import { ControllerManagerLab } from '../../lab/controller-manager.ts'
-import { create, until } from './harness.ts'
+import { eventually } from '../../unit/client/harness.ts'
+import { adminClient, create, until } from './harness.ts'
 
 const node = (name: string, ready = true): object => ({
   apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { 'topology.kubernetes.io/zone': `z-${name}` } },
@@ -80,3 +85,38 @@ test('pods without a node are bound to ready nodes, spread, and those that fit n
   await until(lab, ['get', 'pod', 'picky', '-o', 'jsonpath={.spec.nodeName}'], output => output === 'n2')
   t.is(await manager.stop(), 0)
 })
+
+test('one of two instances works; when it is killed the other takes over, and each says how it is', async t => {
+  await using lab = await ApiServerLab.open()
+  await using client = await adminClient(lab)
+  const elect = ['--leader-elect=true', '--leader-elect-lease-duration=4s', '--leader-elect-renew-deadline=3s', '--leader-elect-retry-period=500ms']
+  await using first = await ControllerManagerLab.start(lab, elect)
+  const port = await freePort()
+  const second = ControllerManagerLab.spawn(await lab.kubeconfigFor('second', { commonName: 'system:kube-controller-manager' }), [...elect, `--secure-port=${port}`])
+  await using _second = second
+  const health = (path: string): Promise<string> => new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, rejectUnauthorized: false }, response => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => resolve(`${response.statusCode} ${body}`))
+    }).on('error', reject)
+  })
+  await eventually(async () => (await health('/readyz').catch(() => '')) === '200 ok')
+  t.regex(await health('/metrics'), /leader_election_master_status\{name="kube-controller-manager"\} 0/)
+  t.is(await health('/healthz'), '200 ok')
+  t.false(second.lines.some(line => line.includes('became leader')))
+  await first.stop('SIGKILL')
+  await until(lab, ['get', 'lease', '-n', 'kube-system', 'kube-controller-manager', '-o', 'jsonpath={.spec.leaseTransitions}'], output => output === '1')
+  await client.create(NODES, { metadata: { name: 'late' } }, { signal: AbortSignal.timeout(10_000) })
+  await until(lab, POD_CIDRS, output => output.includes('late=10.244'))
+  t.regex(await health('/metrics'), /leader_election_master_status\{name="kube-controller-manager"\} 1/)
+  t.is(await second.stop(), 0)
+  t.is(await lab.kubectl('get', 'lease', '-n', 'kube-system', 'kube-controller-manager', '-o', 'jsonpath={.spec.holderIdentity}'), '', 'the lease was given back')
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}

@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { planBinding, type Candidate } from '../../../src/controllers/scheduler/plan-binding.ts'
+import { NodeUsage } from '../../../src/controllers/scheduler/node-usage.ts'
 import { parseQuantity } from '../../../src/controllers/scheduler/resources.ts'
 
 type Spec = Record<string, unknown>
@@ -64,4 +65,28 @@ test('pods placed one after another differ by at most one between equal nodes', 
 test('quantities are read as Kubernetes writes them', t => {
   t.deepEqual(['250m', '1', '1.5', '1Gi', '2k', '1e3', '1000m', '-1'].map(parseQuantity), [0.25, 1, 1.5, 1_073_741_824, 2_000, 1_000, 1, -1])
   t.deepEqual(['', 'abc', '1X', '1 Gi'].map(parseQuantity), [undefined, undefined, undefined, undefined])
+})
+
+test('what is taken on a node is the sum over its pods, whatever came and went', t => {
+  const step = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), node: fc.constantFrom('n1', 'n2', ''), cpu: fc.constantFrom('100m', '250m', '1'), hostPort: fc.constantFrom(0, 80, 443) })
+  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), steps => {
+    const usage = new NodeUsage()
+    const world = new Map<string, (typeof steps)[number]>()
+    for (const each of steps) {
+      if (each.node === '') {
+        world.delete(each.key)
+        usage.remove(each.key)
+        continue
+      }
+      world.set(each.key, each)
+      usage.place(each.key, each.node, { spec: { containers: [{ name: 'c', resources: { requests: { cpu: each.cpu } }, ports: [{ containerPort: 1, hostPort: each.hostPort }] }] } })
+    }
+    for (const node of ['n1', 'n2']) {
+      const here = [...world.values()].filter(each => each.node === node)
+      const { pods, requested, hostPorts } = usage.of(node)
+      t.is(pods, here.length)
+      t.true(Math.abs((requested['cpu'] ?? 0) - here.reduce((sum, each) => sum + parseQuantity(each.cpu)!, 0)) < 1e-9)
+      t.deepEqual([...hostPorts].sort(), [...new Set(here.filter(each => each.hostPort > 0).map(each => `TCP/${each.hostPort}`))].sort())
+    }
+  }))
 })
