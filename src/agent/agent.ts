@@ -26,6 +26,7 @@ import { ringOnKernelChange } from './network/kernel-watch.ts'
 import { NetworkLoop } from './network/network-loop.ts'
 import type { AgentOptions } from './options.ts'
 import { openRuleEngine } from './rules/open-engine.ts'
+import { ringOnRuleChange } from './rules/rules-watch.ts'
 import { RulesLoop } from './rules/rules-loop.ts'
 
 export type AgentParts = Readonly<{
@@ -189,7 +190,7 @@ class Agent implements AsyncDisposable {
       instance: rules.instance,
     })
     this.#rules = new RulesLoop({ engine, want, resyncMs: rules.resyncMs, metrics: this.#metrics, log, clock, random: Math.random, onPass: () => this.#announcer?.doorbell.ring('rules verified') })
-    await this.#rules.run({ signal })
+    await Promise.all([this.#rules.run({ signal }), ringOnRuleChange({ doorbell: this.#rules.doorbell, log, signal })])
   }
 
   #openAnnouncer(config: NetworkConfig, { manager, cni }: Readonly<{ manager: LeaseManager; cni: CniServer | undefined }>): Announcer {

@@ -26,6 +26,8 @@ export type RulesState = Readonly<{
   trouble: string | undefined
 }>
 
+const SETTLE_MS = 50
+
 /** The xtables lock may be held for long by others (flannel #933): after a few failures ask once a minute. */
 const RETRY: Backoff = { initialMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }
 
@@ -47,7 +49,11 @@ export class RulesLoop {
     const { clock, random, log, resyncMs } = this.#parts
     await reconcileLoop({
       doorbell: this.doorbell,
-      pass: () => this.#pass(signal),
+      pass: async reasons => {
+        // Whoever rewrites rules sends many messages; one look after the burst is enough.
+        if (reasons.length === 1 && reasons[0] === 'rules changed') await clock.sleep(SETTLE_MS, { signal })
+        await this.#pass(signal)
+      },
       onFailure: (err, failures) => {
         this.#state = { ...this.#state, trouble: (err as Error).message }
         log.error({ err, failures }, 'cannot keep the traffic rules')

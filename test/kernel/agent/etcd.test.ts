@@ -96,3 +96,54 @@ run('T20: a host with the public IP of another refuses to start and leaves the o
   t.regex(twin.tail, /DUPLICATE_PUBLIC_IP/)
   t.deepEqual(await cluster.leases(), before)
 })
+
+run('T14: a host whose subnet another one leased meanwhile does not overwrite it and ends with status 3 while its pods use it', async t => {
+  await using cluster = await EtcdCluster.open({ hosts: 1, netConf })
+  const host = cluster.lab.host(1)
+  const agent = await cluster.agent(host)
+  await cluster.addPod(host, agent)
+  const [key] = Object.keys(await cluster.leases())
+  await agent.stop('SIGKILL')
+  const others = '{"PublicIP":"172.30.0.9","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"0e:00:00:00:00:09"},"WeftNodeID":"other"}'
+  await cluster.etcd.client.put(key!).value(others)
+  agent.start()
+  t.is(await agent.exited(), 3)
+  t.regex(agent.tail, /LEASE_LOST.*--allow-renumber/)
+  t.deepEqual(await cluster.leases(), { [key!]: others })
+  agent.start(['--allow-renumber'])
+  await agent.ready()
+  t.is(Object.keys(await cluster.leases()).length, 2)
+})
+
+run('T11, T18: a lease is renewed with the same value before its end, and a reservation stays without one', async t => {
+  await using cluster = await EtcdCluster.open({ hosts: 1, netConf, flags: ['--subnet-lease-ttl', '6'] })
+  const agent = await cluster.agent(cluster.lab.host(1))
+  const read = async () => (await cluster.etcd.client.kv.range({ key: Buffer.from(Object.keys(await cluster.leases())[0]!) })).kvs[0]!
+  const first = await read()
+  const renewed = await eventually(async () => {
+    const now = await read()
+    return now.mod_revision !== first.mod_revision && now
+  })
+  t.is(renewed.value.toString(), first.value.toString())
+  t.not(renewed.lease, first.lease)
+  await cluster.etcd.client.kv.put({ key: first.key, value: first.value })
+  const reserved = await read()
+  t.is(reserved.lease, '0')
+  // Two lifetimes of an ordinary lease pass without a write, over a restart too.
+  const untilMs = Date.now() + 12_000
+  await eventually(() => Date.now() > untilMs, { timeoutMs: 14_000, intervalMs: 500 })
+  t.is((await read()).lease, '0')
+  await agent.stop()
+  agent.start()
+  await agent.ready()
+  t.is((await read()).lease, '0')
+})
+
+run('T05: twenty agents that start at the same instant on a network of twenty-four subnets get one each', async t => {
+  await using cluster = await EtcdCluster.open({ hosts: 20, netConf: { ...netConf, SubnetMin: '10.3.8.0', SubnetMax: '10.3.31.0', Backend: { Type: 'alloc' } }, flags: ['--no-sysctl', '--iptables-forward-rules=false', '--ip-masq=false'] })
+  const agents = cluster.lab.hosts.map(host => cluster.startAgent(host))
+  for (const agent of agents) await agent.ready(60_000)
+  const leases = Object.entries(await cluster.leases())
+  t.is(leases.length, 20)
+  t.is(new Set(leases.map(([, value]) => (JSON.parse(value) as { PublicIP: string }).PublicIP)).size, 20)
+})

@@ -29,7 +29,7 @@ for (const nftables of [false, true]) {
   })
 
   test.serial(`T52: rules that are deleted, reordered, doubled or flushed come back in order, by ${nftables ? 'nftables' : 'iptables'}`, async t => {
-    await using cluster = await KubeCluster.open({ hosts: 1, backend: { Type: 'vxlan' }, netConf: { EnableNFTables: nftables }, flags: ['--iptables-resync', '1'] })
+    await using cluster = await KubeCluster.open({ hosts: 1, backend: { Type: 'vxlan' }, netConf: { EnableNFTables: nftables }, flags: ['--iptables-resync', '60'] })
     const host = cluster.lab.host(1)
     const list = async (): Promise<string> => (await host.exec(['sh', '-c', nftables ? '/usr/sbin/nft -s list ruleset' : 'iptables -t nat -S; iptables -t filter -S'])).stdout
     const right = await list()
@@ -40,7 +40,9 @@ for (const nftables of [false, true]) {
         'iptables -t nat -F', 'iptables -t nat -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG', 'iptables -F FLANNEL-FWD', 'iptables -F; iptables -X; iptables -t nat -F; iptables -t nat -X', '/usr/sbin/nft flush ruleset']
     for (const command of breakages) {
       await host.exec(['sh', '-c', command])
+      const startMs = performance.now()
       await eventually(async () => (await list()) === right || `after ${command}:\n${await list()}`, { timeoutMs: 4_000 })
+      t.log(`${command}: ${Math.round(performance.now() - startMs)} ms`)
     }
     t.true((await cluster.agent(1).metric('weft_agent_repairs_total{object="rules"}')) >= breakages.length)
   })
