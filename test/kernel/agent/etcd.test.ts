@@ -108,7 +108,7 @@ run('T14: a host whose subnet another one leased meanwhile does not overwrite it
   await cluster.etcd.client.put(key!).value(others)
   agent.start()
   t.is(await agent.exited(), 3)
-  t.regex(agent.tail, /LEASE_LOST.*--allow-renumber/)
+  t.regex(agent.tail, /--allow-renumber.*LEASE_LOST/)
   t.deepEqual(await cluster.leases(), { [key!]: others })
   agent.start(['--allow-renumber'])
   await agent.ready()
@@ -137,13 +137,4 @@ run('T11, T18: a lease is renewed with the same value before its end, and a rese
   agent.start()
   await agent.ready()
   t.is((await read()).lease, '0')
-})
-
-run('T05: twenty agents that start at the same instant on a network of twenty-four subnets get one each', async t => {
-  await using cluster = await EtcdCluster.open({ hosts: 20, netConf: { ...netConf, SubnetMin: '10.3.8.0', SubnetMax: '10.3.31.0', Backend: { Type: 'alloc' } }, flags: ['--no-sysctl', '--iptables-forward-rules=false', '--ip-masq=false'] })
-  const agents = cluster.lab.hosts.map(host => cluster.startAgent(host))
-  for (const agent of agents) await agent.ready(60_000)
-  const leases = Object.entries(await cluster.leases())
-  t.is(leases.length, 20)
-  t.is(new Set(leases.map(([, value]) => (JSON.parse(value) as { PublicIP: string }).PublicIP)).size, 20)
 })
