@@ -1,5 +1,6 @@
 // The whole `weft proxy` process in iptables mode against a real API server, with packets.
 
+import { writeFileSync } from 'node:fs'
 import test from 'ava'
 import { eventually } from '../../lab/eventually.ts'
 import { answering, IP, openProxyWorld, service, slice } from './proxy-world.ts'
@@ -93,4 +94,62 @@ test.serial('the API server away changes nothing, and what it missed is applied 
   t.is((await proxy.health()).status, 200)
   await bridge.mend()
   await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server === 'c', { timeoutMs: 15_000 })
+})
+
+test.serial('health check node ports tell how many endpoints are here, and stay open under a closed INPUT (scenarios 119, 123)', async t => {
+  await using world = await openProxyWorld()
+  const { lab, api, pods, apply } = world
+  const [a, b, c] = pods
+  const [one, two] = lab.hosts
+  const balanced = (name: string, clusterIP: string): object =>
+    service(name, clusterIP, { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 31_999 })
+  await apply(balanced('web', IP), slice('web', [a!, b!, c!]))
+  const asked = await eventually(async () => {
+    const answer = await two!.get(one!.address, 31_999, '/any/path', { timeoutMs: 500 })
+    return answer.status === 200 ? answer : `status ${answer.status}`
+  })
+  t.deepEqual(JSON.parse(asked.body), { service: { namespace: 'default', name: 'web' }, localEndpoints: 2, serviceProxyHealthy: true })
+  // With INPUT closed the port stays open for the load balancer (scenario 123).
+  await one!.exec(['iptables', '-P', 'INPUT', 'DROP'])
+  t.is((await two!.get(one!.address, 31_999)).status, 200)
+  await one!.exec(['iptables', '-P', 'INPUT', 'ACCEPT'])
+  await apply(slice('web', [c!]))
+  const none = await eventually(async () => {
+    const answer = await two!.get(one!.address, 31_999)
+    return answer.status === 503 ? answer : `status ${answer.status}`
+  })
+  t.like(JSON.parse(none.body), { localEndpoints: 0 })
+  await api.kubectl('delete', 'service', 'web')
+  await eventually(async () => (await two!.get(one!.address, 31_999, '/', { timeoutMs: 500 }).then(() => 'open', (error: NodeJS.ErrnoException) => error.code)) === 'ECONNREFUSED' || 'still open')
+  t.notRegex((await one!.exec(['iptables', '-S', 'KUBE-NODEPORTS'])).stdout, /31999/)
+})
+
+test.serial('a changed configuration file ends the proxy, so that it is started with the new one (scenario 118)', async t => {
+  await using world = await openProxyWorld()
+  const { api, proxy } = world
+  const path = api.path('proxy.yaml')
+  const config = (period: string): string => `apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nclientConnection: {kubeconfig: ${api.path('proxy.kubeconfig')}}\niptables: {syncPeriod: ${period}}\nsurprise: 1\n`
+  writeFileSync(path, config('30s'))
+  await proxy.stop()
+  proxy.start(['--config', path])
+  await proxy.ready()
+  t.deepEqual(proxy.logged('part of the configuration is ignored').map(line => line['reason']), ['unknown field surprise'])
+  writeFileSync(path, config('20s'))
+  await eventually(() => proxy.logged('ended by an error').some(line => (line['err'] as { code?: string }).code === 'PROXY_CONFIG_CHANGED'))
+})
+
+test.serial('half a list changes nothing: slices that come late cut nobody off (scenario 108)', async t => {
+  await using world = await openProxyWorld()
+  const { pods, proxy, bridge, apply } = world
+  const [a, b] = pods
+  await apply(service('web', IP), slice('web', [b!]))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
+  await proxy.stop('SIGKILL')
+  await bridge.cut()
+  proxy.start()
+  for (let i = 0; i < 20; i += 1) t.is((await a!.tcp(IP, 80)).server, 'b')
+  await t.throwsAsync(proxy.health(), { code: 'ECONNREFUSED' })
+  await bridge.mend()
+  await proxy.ready(30_000)
+  t.is((await a!.tcp(IP, 80)).server, 'b')
 })

@@ -11,8 +11,9 @@ import { topologyScenarios } from './g-topology.ts'
 import { affinityScenarios } from './h-affinity.ts'
 import { udpScenarios } from './i-udp.ts'
 import { robustnessScenarios } from './j-robustness.ts'
+import { oracleScenarios } from './oracle.ts'
 
 export const scenarios: readonly Scenario[] = [
   ...clusterIpScenarios, ...noEndpointScenarios, ...nodePortScenarios, ...externalScenarios, ...policyScenarios,
-  ...terminatingScenarios, ...topologyScenarios, ...affinityScenarios, ...udpScenarios, ...robustnessScenarios,
+  ...terminatingScenarios, ...topologyScenarios, ...affinityScenarios, ...udpScenarios, ...robustnessScenarios, ...oracleScenarios,
 ]
