@@ -38,7 +38,7 @@ export function decodeProtobuf(bytes: Uint8Array): JsonObject | undefined {
 }
 
 /** Fields whose content stands in the parent in JSON. */
-const INLINED: ReadonlySet<string> = new Set(['volumeSource', 'handler', 'ephemeralContainerCommon', 'localObjectReference', 'ingressRuleValue'])
+export const INLINED: ReadonlySet<string> = new Set(['volumeSource', 'handler', 'ephemeralContainerCommon', 'localObjectReference', 'ingressRuleValue', 'persistentVolumeSource', 'rule', 'ruleWithOperations', 'deviceConfiguration'])
 const RENAMED: Readonly<Record<string, string>> = { uID: 'uid' }
 
 function decodeMessage(bytes: Uint8Array, message: Message, depth: number): JsonObject {

@@ -1,6 +1,7 @@
 // Reads the notation of messages.ts.
 
 import { MESSAGES } from './messages.ts'
+import { STORED_MESSAGES } from './stored-messages.ts'
 
 export type MessageField = Readonly<{
   name: string
@@ -16,7 +17,7 @@ export type Message = Readonly<{ group: string; fields: ReadonlyMap<number, Mess
 const FIELD = /^(\d*)([A-Za-z]\w*)(\?)?(!)?(\*)?(?::(map)(?::(\w+))?|:(\w+))?(\*)?$/
 
 /** "core/v1 Service" -> message. */
-const TABLE: ReadonlyMap<string, Message> = new Map(Object.entries(MESSAGES).flatMap(([group, text]) =>
+const TABLE: ReadonlyMap<string, Message> = new Map([...Object.entries(STORED_MESSAGES), ...Object.entries(MESSAGES)].flatMap(([group, text]) =>
   [...text.matchAll(/^\s*(\w+)\{(.*)\}$/gm)].map(([, name, body]) => [`${group} ${name}`, { group, fields: readFields(body!) }] as const)))
 
 /** The message of a name seen from a group; undefined when there is none. */
