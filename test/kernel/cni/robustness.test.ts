@@ -198,7 +198,7 @@ test.serial('DEL goes by what was recorded, whatever the configuration says toda
   t.pass()
 })
 
-test.serial('a namespace that dies without a DEL frees its addresses after the grace; a new ADD of the same name at once (63)', async t => {
+test.serial('a namespace that died without a DEL does not stand in the way of a new ADD of the same attachment (63)', async t => {
   await using lab = await CniLab.open()
   const pod = await lab.addPod()
   await lab.add({ id: 'a', netns: pod.netns })
