@@ -43,7 +43,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
   const network = undo.use(HostNetwork.open())
   const socketPath = options.socketPath ?? `/run/weft/ns/${network.identity.inode}.sock`
   undo.use(acquireInstanceLock(`${socketPath}.lock`))
-  const { store } = AttachmentStore.open({ folder: options.stateDir, bootId, log })
+  const store = AttachmentStore.open({ folder: options.stateDir, bootId, log })
   undo.defer(() => store.close())
   const reaper = undo.use(new LinkReaper(network))
   const doorbell = new Doorbell()
@@ -75,7 +75,11 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
     void handled.finally(() => running.delete(handled))
   }))
   await recover(host)
-  await rules.sync({ signal })
+  try {
+    await rules.sync({ signal })
+  } catch (err) {
+    log.warn({ err }, 'packet filter of pods cannot be written; host ports and masquerading will fail')
+  }
   network.onEvent(event => {
     if (needsLook(event, store)) doorbell.ring('link changed')
   })

@@ -57,10 +57,6 @@ export class Pool {
     }
     return free
   }
-
-  get size(): number {
-    return this.#holders.size
-  }
 }
 
 const keyOf = (address: Address): string => `${address.family}/${address.bits}`

@@ -80,7 +80,7 @@ export class Bridges {
       await links.change(link.index, { up: true, ...(spec.promiscuous && { promiscuous: true }) }, options)
     }
     if (spec.gateways.length > 0) await this.#ensureGateways(link, spec, options)
-    ensureBridgeFilter()
+    if (!ensureBridgeFilter()) this.#log.warn({ link: spec.name }, 'load the module br_netfilter: a Service does not answer pods on the same bridge as its endpoint')
     const bridge = { index: link.index, name: link.name, mac: link.mac, mtu: link.mtu }
     this.#known.set(keyOf(spec), bridge)
     return bridge

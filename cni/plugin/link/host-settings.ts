@@ -23,8 +23,14 @@ export function ensureForwarding(families: readonly Family[], linksWithLearnedDe
   ensureSettings({ 'net/ipv6/conf/all/forwarding': '1' })
 }
 
-/** Frames between two ports of a bridge pass the packet filter, else replies from a Service's pod on the same bridge are never translated back. */
-export const ensureBridgeFilter = (): void => ensureSettings({ 'net/bridge/bridge-nf-call-iptables': '1', 'net/bridge/bridge-nf-call-ip6tables': '1' })
+/**
+ * Frames between two ports of a bridge pass the packet filter, else replies from a Service's pod on the same bridge are
+ * never translated back. False where the kernel cannot (module br_netfilter).
+ */
+export function ensureBridgeFilter(): boolean {
+  ensureSettings({ 'net/bridge/bridge-nf-call-iptables': '1', 'net/bridge/bridge-nf-call-ip6tables': '1' })
+  return readSysctl('net/bridge/bridge-nf-call-iptables') === '1'
+}
 
 /** Throws, naming the setting, when a link cannot carry IPv6. */
 export function requireIpv6(link: string): void {

@@ -44,6 +44,3 @@ export function openPodNamespace(options: Readonly<{
     throw error
   }
 }
-
-/** Inode of what the shim opened; 0 when it opened no namespace. */
-export const openedInode = (opened: OpenedNetns | undefined): bigint => (opened?.kind === 'opened' ? opened.file.inode : 0n)

@@ -50,7 +50,5 @@ export type CniResult = Readonly<{
   foreign?: Foreign
 }>
 
-export const EMPTY_RESULT: CniResult = { interfaces: [], ips: [], routes: [], dns: {} }
-
 export const isEmptyDns = (dns: CniDns): boolean =>
   !dns.domain && [dns.nameservers, dns.search, dns.options].every(list => list === undefined || list.length === 0)

@@ -29,9 +29,9 @@ export class AttachmentStore {
   }
 
   /** Reads what this boot left in `folder`. Damaged lines are reported, never fatal. */
-  static open(options: Readonly<{ folder: string; bootId: string; log: Logger }>): Readonly<{ store: AttachmentStore; damaged: number; fresh: boolean }> {
+  static open(options: Readonly<{ folder: string; bootId: string; log: Logger }>): AttachmentStore {
     const path = join(options.folder, 'attachments.journal')
-    const { entries, damaged, fresh } = readJournal(path, options.bootId)
+    const { entries, damaged } = readJournal(path, options.bootId)
     const attachments = new Map<string, Attachment>()
     const lastReserved: LastReserved[] = []
     let unreadable = damaged
@@ -44,7 +44,7 @@ export class AttachmentStore {
       }
     }
     if (unreadable > 0) options.log.warn({ damaged: unreadable, path }, 'attachment journal was damaged')
-    return { store: new AttachmentStore([...attachments.values()], lastReserved, { path, bootId: options.bootId }), damaged: unreadable, fresh }
+    return new AttachmentStore([...attachments.values()], lastReserved, { path, bootId: options.bootId })
   }
 
   get(role: Role, id: AttachmentId): Attachment | undefined {

@@ -17,8 +17,6 @@ export type JournalContent = Readonly<{
   entries: readonly unknown[]
   /** Lines that did not survive: torn, flipped, or of a format to come. */
   damaged: number
-  /** The file belongs to an earlier boot, or there was none. */
-  fresh: boolean
 }>
 
 /** Reads the lines of `path` that belong to this boot. Never throws for content, only when the file cannot be read. */
@@ -27,16 +25,16 @@ export function readJournal(path: string, bootId: string): JournalContent {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { entries: [], damaged: 0, fresh: true }
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { entries: [], damaged: 0 }
     throw error
   }
   const [head, ...lines] = text.split('\n')
   const [format, boot] = [head!.slice(0, FORMAT.length), head!.slice(FORMAT.length + 1)]
-  if (format !== FORMAT) return { entries: [], damaged: lines.length + 1, fresh: false }
-  if (boot !== bootId) return { entries: [], damaged: 0, fresh: true }
+  if (format !== FORMAT) return { entries: [], damaged: lines.length + 1 }
+  if (boot !== bootId) return { entries: [], damaged: 0 }
   const kept = lines.filter(line => line !== '')
   const entries = kept.flatMap(line => parseLine(line) ?? [])
-  return { entries, damaged: kept.length - entries.length, fresh: false }
+  return { entries, damaged: kept.length - entries.length }
 }
 
 function parseLine(line: string): unknown {

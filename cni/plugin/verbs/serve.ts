@@ -55,7 +55,7 @@ async function answer(raw: RawRequest, caller: Caller, options: ServeOptions): P
     return { reply: { ...errorReply(error, raw.command, undefined), wrongHost: true }, number: error.number }
   }
   let request: CniRequest | undefined
-  const fields = { verb: raw.command, containerId: raw.containerId || undefined, ifname: raw.ifname || undefined }
+  const fields = { verb: raw.command, containerId: raw.containerId || undefined, ifname: raw.ifname || undefined, traceparent: raw.traceparent || undefined }
   try {
     request = parseRequest(raw)
     const { result, abandon } = await dispatch(request, raw, caller, options)

@@ -14,7 +14,7 @@ import type { Link } from '../../../src/net/rtnetlink/link.ts'
 test('an attachment without a link is collected after the grace, not before, and not when its link is back', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'weft-collect-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
-  const { store } = AttachmentStore.open({ folder, bootId: 'boot', log: silentLog() })
+  const store = AttachmentStore.open({ folder, bootId: 'boot', log: silentLog() })
   const address = parseAddress('10.0.0.2', 'a')
   await store.put({
     role: 'interface', madeAs: 'weft', network: 'n', containerId: 'c', ifname: 'eth0', state: 'active', startedNs: 1n, netnsInode: 1n,
