@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { eventually } from './eventually.ts'
+import { systemPath } from './processes.ts'
 import type { LabNetns } from './lab-netns.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -66,7 +67,7 @@ export class ProxyLab implements AsyncDisposable {
   }
 
   get #env(): NodeJS.ProcessEnv {
-    return { NODE_COMPILE_CACHE: join(ROOT, '.cache', 'compiled'), ...process.env, XTABLES_LOCKFILE: join(this.directory, 'xtables.lock') }
+    return { NODE_COMPILE_CACHE: join(ROOT, '.cache', 'compiled'), ...process.env, PATH: systemPath(process.env['PATH']), XTABLES_LOCKFILE: join(this.directory, 'xtables.lock') }
   }
 
   /** Runs the program to its end with these flags only; answers its exit code. */
@@ -77,6 +78,11 @@ export class ProxyLab implements AsyncDisposable {
 
   get pid(): number {
     return this.#process!.pid!
+  }
+
+  /** True once the process has ended by itself or been ended. */
+  get exited(): boolean {
+    return this.#process!.exitCode !== null || this.#process!.signalCode !== null
   }
 
   get log(): readonly Readonly<Record<string, unknown>>[] {

@@ -6,4 +6,5 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'api-server', about: 'creates, lists, watches, memory and start of the API server beside kube-apiserver with etcd', load: () => import('./api-server.ts') },
   { name: 'cni', about: 'ADD and DEL of pods beside the upstream bridge and host-local plugins', load: () => import('./cni.ts') },
   { name: 'proxy-iptables', about: 'the service proxy in iptables mode beside a real kube-proxy', load: () => import('./proxy-iptables.ts') },
+  { name: 'proxy-nftables', about: 'the service proxy in nftables mode beside a real kube-proxy', load: () => import('./proxy-nftables.ts') },
 ]

@@ -2,9 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { parsePrefix } from '../../../src/net/ip/prefix.ts'
-import { watchNftables } from '../../../src/net/nfnetlink/nftables.ts'
 import { formatRestoreInput } from '../../../src/net/iptables/restore-input.ts'
-import { ENDPOINT_SLICES } from '../../../src/client/resources.ts'
 import { NFT_BATCH_SIZE } from '../../../src/proxy/iptables/plan-batches.ts'
 import { planTransaction } from '../../../src/proxy/iptables/plan-transaction.ts'
 import { Ruleset } from '../../../src/proxy/iptables/ruleset.ts'
@@ -14,6 +12,7 @@ import { eventually } from '../../lab/eventually.ts'
 import { alternate } from '../alternate.ts'
 import type { Figure, Result, Skip } from '../figure.ts'
 import type { BenchContext } from '../subject.ts'
+import { changeOnce } from './proxy/change-once.ts'
 import { KUBE_PROXY_NAME, kubeProxy, ProxyCluster, serviceOf, sliceOf, type RunningProxy, type Size } from './proxy/cluster.ts'
 import { residentMb } from './proxy/resident.ts'
 
@@ -69,7 +68,7 @@ async function oneChange(context: BenchContext, programs: readonly ('weft' | 'ku
     for (let round = 0; round < (context.quick ? 5 : 60); round += 1) {
       // Beyond minSyncPeriod: a lone change is what is measured.
       await delay(name === 'weft' ? 1_300 : 2_500)
-      list.push(await changeOnce(cluster, running, round, size))
+      list.push(await changeOnce(cluster, running, { table: 'nat', round, size }))
     }
     memory.push([residentMb(running.proxy.pid)])
     context.say(`${name}: one change ${list.map(Math.round).join(' ')} ms, ${Math.round(memory.at(-1)![0]!)} MB resident`)
@@ -78,27 +77,6 @@ async function oneChange(context: BenchContext, programs: readonly ('weft' | 'ku
     withPeer({ key: `one-change/${size.services}`, what: `one endpoint changes among ${size.services} services: from the API server's answer to the kernel's commit, iptables-nft`, unit: 'ms' }, samples),
     withPeer({ key: `resident/${size.services}x${size.endpoints}`, what: 'resident memory after that', unit: 'MB' }, memory),
   ]
-}
-
-async function changeOnce(cluster: ProxyCluster, { host }: RunningProxy, round: number, size: Size): Promise<number> {
-  const done = Promise.withResolvers<number>()
-  let rules = 0
-  const watch = watchNftables(event => {
-    if (event.kind === 'object' && event.table === 'nat') rules += 1
-    if (event.kind === 'generation' && rules > 0) done.resolve(performance.now())
-  }, { netns: host.netns })
-  try {
-    const n = 16 + ((round * 7919) % size.services)
-    const signal = AbortSignal.timeout(60_000)
-    const current = await cluster.client.get(ENDPOINT_SLICES, { namespace: 'default', name: `svc-${n}` }, { signal })
-    const { resourceVersion } = current.metadata
-    const next = sliceOf(n, size.endpoints, 1 + (round % 2))
-    await cluster.client.update(ENDPOINT_SLICES, { ...next, metadata: { ...next.metadata, resourceVersion } }, { signal })
-    const answered = performance.now()
-    return (await Promise.race([done.promise, delay(60_000, Number.NaN)])) - answered
-  } finally {
-    watch.close()
-  }
 }
 
 /** Everything in the process between an event and the text for iptables-restore, beside 10 services and beside many. */
