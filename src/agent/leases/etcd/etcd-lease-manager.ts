@@ -11,12 +11,12 @@ import { Doorbell, reconcileLoop } from '../../../ops/wake.ts'
 import type { SubnetPool } from '../../config/network-config.ts'
 import { formatSubnets, type Lease, type LeaseAttributes } from '../lease.ts'
 import type { HostHints, LeaseManager, LeaseSnapshot } from '../lease-manager.ts'
-import { isMassRemoval } from '../lease-table.ts'
 import { entriesOf, type PerFamily } from '../per-family.ts'
 import { planClaim, type StoredLease } from './claim.ts'
-import type { EtcdEntry, EtcdListing, EtcdRegistry } from './etcd-registry.ts'
+import type { EtcdEntry, EtcdRegistry } from './etcd-registry.ts'
+import { isPowerOfTwo, LeaseFollower } from './lease-follower.ts'
 import { formatLeaseKey } from './lease-key.ts'
-import { LeaseMap, storedLeases } from './lease-map.ts'
+import { storedLeases, type LeaseMap } from './lease-map.ts'
 import { formatLeaseValue } from './lease-value.ts'
 
 export type EtcdLeaseOptions = Readonly<{
@@ -52,30 +52,30 @@ type Held = Readonly<{ name: string; subnets: PerFamily<Prefix>; leaseId: string
 const CREATE_ATTEMPTS = 10
 /** A full pool or an absent server is asked again this often. */
 const WAIT: Backoff = { initialMs: 1_000, maxMs: 5_000, factor: 2, jitter: 0.2 }
-const RECONNECT: Backoff = { initialMs: 100, maxMs: 5_000, factor: 2, jitter: 0.3 }
 const RETRY: Backoff = { initialMs: 500, maxMs: 60_000, factor: 2, jitter: 0.3 }
 const WAIT_LOG_MS = 60_000
-const CONFIRM_MASS_REMOVAL_MS = 5_000
-/** A watch may hang without an error (a member without leader): how often it is compared with the store. */
-const WATCH_CHECK_MS = 30_000
 const LOST_GRACE_MS = 30_000
 
 export class EtcdLeaseManager implements LeaseManager {
   readonly #options: EtcdLeaseOptions
-  readonly #map = new LeaseMap()
+  readonly #follower: LeaseFollower
   readonly #keep = new Doorbell()
   #held: Held | undefined
   #wanted: LeaseAttributes | undefined
   #lostSinceMs: number | undefined
   #trouble: string | undefined
-  #watchTrouble: string | undefined
 
   constructor(options: EtcdLeaseOptions) {
     this.#options = options
+    this.#follower = new LeaseFollower(options)
+  }
+
+  get #map(): LeaseMap {
+    return this.#follower.map
   }
 
   get trouble(): string | undefined {
-    return this.#trouble ?? this.#watchTrouble
+    return this.#trouble ?? this.#follower.trouble
   }
 
   async hints({ signal }: { signal: AbortSignal }): Promise<HostHints> {
@@ -141,70 +141,7 @@ export class EtcdLeaseManager implements LeaseManager {
   }
 
   async watch(listener: (snapshot: LeaseSnapshot) => void, { signal }: { signal: AbortSignal }): Promise<void> {
-    await Promise.all([this.#follow(listener, signal), this.#keepLease(signal)])
-  }
-
-  /** Lists and watches for ever. Whatever breaks a watch is answered by listing anew: compaction, a restored store, a cut wire. */
-  async #follow(listener: (snapshot: LeaseSnapshot) => void, signal: AbortSignal): Promise<void> {
-    const { registry, clock, random, log } = this.#options
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        await this.#takeListing(await registry.list({ signal }), signal)
-        this.#watchTrouble = undefined
-        if (failures > 0) log.info({ failures }, 'etcd answers again')
-        failures = 0
-        this.#tell(listener)
-        await this.#followEvents(listener, signal)
-      } catch (err) {
-        if (signal.aborted) return
-        failures += 1
-        this.#watchTrouble = (err as Error).message
-        // The data plane stays as it is, however long this takes.
-        if (isPowerOfTwo(failures)) log.warn({ err, failures }, 'cannot follow the leases in etcd')
-        await clock.sleep(backoffMs(RECONNECT, failures, random()), { signal }).catch(() => {})
-      }
-    }
-  }
-
-  async #takeListing(listing: EtcdListing, signal: AbortSignal): Promise<void> {
-    const { registry, clock, log } = this.#options
-    if (!isMassRemoval(this.#map.table, this.#map.tableOf(listing))) return this.#map.replace(listing)
-    log.warn({ peers: this.#map.size, left: listing.entries.length }, 'most leases vanished at once; waiting for a second look')
-    await clock.sleep(CONFIRM_MASS_REMOVAL_MS, { signal })
-    this.#map.replace(await registry.list({ signal }))
-  }
-
-  async #followEvents(listener: (snapshot: LeaseSnapshot) => void, outer: AbortSignal): Promise<void> {
-    const stalled = new AbortController()
-    const signal = AbortSignal.any([outer, stalled.signal])
-    const checking = this.#checkWatch(stalled, signal)
-    try {
-      for await (const events of this.#options.registry.watch(this.#map.revision, { signal })) {
-        this.#map.apply(events)
-        this.#tell(listener)
-      }
-    } finally {
-      stalled.abort(new WeftError('ETCD_FAILED', 'the watch has ended', {}, { retryable: true }))
-      await checking
-    }
-  }
-
-  /** Ends a watch that has missed something. */
-  async #checkWatch(stalled: AbortController, signal: AbortSignal): Promise<void> {
-    const { registry, clock } = this.#options
-    try {
-      for (;;) {
-        await clock.sleep(WATCH_CHECK_MS, { signal })
-        const { total, changed } = await registry.count(this.#map.revision, { signal })
-        // Events may be on their way: only what is still missing a moment later was missed.
-        if (total === this.#map.size && changed === 0) continue
-        await clock.sleep(1_000, { signal })
-        const again = await registry.count(this.#map.revision, { signal })
-        if (again.total !== this.#map.size || again.changed > 0) throw new WeftError('ETCD_FAILED', 'the watch missed changes', {}, { retryable: true })
-      }
-    } catch (error) {
-      if (!signal.aborted) stalled.abort(error)
-    }
+    await Promise.all([this.#follower.run(() => this.#tell(listener), { signal }), this.#keepLease(signal)])
   }
 
   #tell(listener: (snapshot: LeaseSnapshot) => void): void {
@@ -330,8 +267,6 @@ export class EtcdLeaseManager implements LeaseManager {
     await this.#options.registry[Symbol.asyncDispose]()
   }
 }
-
-const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0
 
 const samePublicIp = (stored: StoredLease, wanted: LeaseAttributes): boolean => stored.value?.attributes.publicIps[4]?.bits === wanted.publicIps[4]?.bits
 
