@@ -109,13 +109,24 @@ class Candidate {
 
   /** Lets go of the lease, with a deadline of its own. Failing only makes the next leader wait. */
   async release(): Promise<void> {
-    const seen = this.#seen
-    if (seen === undefined) return
-    const spec = { ...seen.lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.#now() }
+    const { client, log, lease: ref, identity } = this.#options
+    const call = { signal: AbortSignal.timeout(RELEASE_TIMEOUT_MS) }
     try {
-      await this.#options.client.update(LEASES, { ...seen.lease, spec }, { signal: AbortSignal.timeout(RELEASE_TIMEOUT_MS) })
+      let lease = this.#seen?.lease ?? (await client.get(LEASES, ref, call))
+      for (;;) {
+        if (lease.spec?.holderIdentity !== identity) return
+        const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.#now() }
+        try {
+          await client.update(LEASES, { ...lease, spec }, call)
+          return
+        } catch (error) {
+          // A renewal that was cut off in flight may have arrived all the same: what we remember is then out of date.
+          if (!isConflict(error)) throw error
+          lease = await client.get(LEASES, ref, call)
+        }
+      }
     } catch (err) {
-      this.#options.log.debug({ err }, 'the leader lease was not given back')
+      log.debug({ err }, 'the leader lease was not given back')
     }
   }
 

@@ -30,8 +30,14 @@ export const nodeLabels = (facts: MachineFacts): Readonly<Record<string, string>
   'kubernetes.io/arch': facts.architecture,
 })
 
+/**
+ * kubelet writes it on every node it registers. flanneld up to 0.28 ends with "assignment to entry in nil map" on a Node
+ * without any annotation, so there has to be one.
+ */
+const NODE_ANNOTATIONS = { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } as const
+
 export const planNode = (facts: MachineFacts, problem: Problem, now: string): Node => ({
-  metadata: { name: facts.name, labels: { ...nodeLabels(facts) } },
+  metadata: { name: facts.name, labels: { ...nodeLabels(facts) }, annotations: { ...NODE_ANNOTATIONS } },
   spec: {},
   status: planNodeStatus(facts, undefined, problem, now),
 })

@@ -77,14 +77,17 @@ export class Cell implements AsyncDisposable {
     const name = host.name
     // The rights of each are upstream's concern elsewhere; here the question is whether the parts understand each other.
     const kubeconfig = await this.api.kubeconfigFor(name, { commonName: `lab:${name}`, organizations: ['system:masters'] })
+    const directory = join(this.#folder, `${name}-agent`)
+    const cni: CniFolders = { config: join(directory, 'net.d'), programs: join(directory, 'bin'), socket: join(directory, 'cni.sock') }
+    mkdirSync(cni.config, { recursive: true })
+    this.#startNode(host, kubeconfig, cni)
+    // As on a real host: flanneld runs on nodes that exist, and gives up on one that does not.
+    await eventually(async () => (await this.api.tryKubectl('get', 'node', name)).code === 0, { timeoutMs: 30_000, intervalMs: 250 })
     const agent = this.#held.use(AgentLab.start({
-      host, nodeName: name, netConf: { Network: POD_NETWORK, Backend: { Type: 'vxlan' } }, cni: parts.agent === 'weft' && parts.cni === 'weft',
+      host, directory, nodeName: name, netConf: { Network: POD_NETWORK, Backend: { Type: 'vxlan' } }, cni: parts.agent === 'weft' && parts.cni === 'weft',
       flags: ['--kube-subnet-mgr', '--kubeconfig-file', kubeconfig, '--ip-masq', '--iface', 'eth0'],
       ...(parts.agent === 'upstream' && { program: [findPeer(PEERS.agent)!] }),
     }))
-    const cni: CniFolders = { config: join(agent.directory, 'net.d'), programs: join(agent.directory, 'bin'), socket: join(agent.directory, 'cni.sock') }
-    if (parts.cni === 'upstream') mkdirSync(cni.config, { recursive: true })
-    this.#startNode(host, kubeconfig, cni)
     await eventually(() => existsSync(agent.subnetFile) || agent.tail, { timeoutMs: 40_000 })
     if (parts.cni === 'upstream') installReferencePlugins(cni, readFileSync(agent.subnetFile, 'utf8'))
     const [maker, mode] = parts.proxy.split('-') as [Maker, string]

@@ -55,6 +55,19 @@ test('one of two candidates leads; when it ends in order the other follows at on
   t.regex(lease.spec.renewTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
 })
 
+test('a lease that was written since the leader last saw it is given back all the same', async t => {
+  const api = await server(t)
+  const first = candidate(t, api, 'first')
+  await eventually(() => first.state.leading)
+  const seen = api.find(LEASES, 'kube-system', 'weft')!
+  // As after a renewal that was cut off on its way back.
+  api.put(LEASES, { ...structuredClone(seen), metadata: { ...seen.metadata, annotations: { arrived: 'late' } } })
+  first.stop()
+  t.is(await first.ended, 'ended')
+  const lease = api.find(LEASES, 'kube-system', 'weft') as unknown as { spec: { holderIdentity: string } }
+  t.is(lease.spec.holderIdentity, '')
+})
+
 test('a leader that cannot renew steps down before anybody else may lead, and a dead one is replaced', async t => {
   const api = await server(t)
   const first = candidate(t, api, 'first', HASTY)
