@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { openApiClient } from '../client/api-client.ts'
 import type { ClientConfig } from '../client/kubeconfig/config.ts'
 import { loadKubeconfig } from '../client/kubeconfig/load.ts'
@@ -23,7 +23,24 @@ import { HttpEndpoints } from '../ops/http-endpoints.ts'
 import { LOG_LEVELS, openLog, type LogLevel, type Logger } from '../ops/log.ts'
 import { Gauge, openMetrics } from '../ops/metrics.ts'
 import { runProcess } from '../ops/process.ts'
+import { limitYoungGeneration } from '../ops/young-generation.ts'
 import { goBoolean, goDuration, positiveNumber, wholeNumber } from './go-values.ts'
+
+/**
+ * Flags that command lines of kube-controller-manager carry (kubeadm's static pod among them) and that switch or tune
+ * things which Weft does not have. They are taken, and named once in the log.
+ */
+const WITHOUT_MEANING: readonly string[] = [
+  'authentication-kubeconfig', 'authorization-kubeconfig', 'authentication-skip-lookup', 'authorization-always-allow-paths', 'cert-dir', 'client-ca-file',
+  'cloud-provider', 'cluster-name', 'cluster-signing-cert-file', 'cluster-signing-duration', 'cluster-signing-key-file', 'concurrent-gc-syncs',
+  'concurrent-namespace-syncs', 'concurrent-endpoint-syncs', 'concurrent-daemonset-syncs', 'configure-cloud-routes', 'feature-gates', 'flex-volume-plugin-dir',
+  'kube-api-burst', 'kube-api-content-type', 'kube-api-qps', 'large-cluster-size-threshold', 'leader-elect-resource-lock', 'logging-format',
+  'mirroring-concurrent-service-endpoint-syncs', 'node-monitor-period', 'profiling', 'requestheader-client-ca-file', 'secondary-node-eviction-rate',
+  'service-account-private-key-file', 'unhealthy-zone-threshold', 'use-service-account-credentials', 'v',
+]
+
+/** We chose: filling the caches makes much garbage once, and the nursery it leaves behind would stay. */
+const YOUNG_GENERATION_BYTES = 8 << 20
 
 type Flags = Readonly<{
   kubeconfig?: string
@@ -43,6 +60,8 @@ type Flags = Readonly<{
   nodeStartupGracePeriod: number
   nodeEvictionRate: number
   terminatedPodGcThreshold: number
+  concurrentDeploymentSyncs: number
+  concurrentReplicasetSyncs: number
   leaderElect: boolean
   leaderElectLeaseDuration: number
   leaderElectRenewDeadline: number
@@ -56,8 +75,8 @@ type Flags = Readonly<{
   logLevel: LogLevel
 }>
 
-export const command = (): Command =>
-  new Command()
+export const command = (): Command => {
+  const command = new Command()
     .option('--kubeconfig <file>', 'how to reach the API server (default: $KUBECONFIG, the pod\'s service account, ~/.kube/config)')
     .option('--master <url>', 'URL of the API server; overrides the kubeconfig\'s')
     .option('--controllers <list>', '"*" is all, "name" that one, "-name" not that one', '*')
@@ -75,6 +94,8 @@ export const command = (): Command =>
     .option('--node-startup-grace-period <duration>', 'the same for a node never heard from', goDuration('--node-startup-grace-period'), DEFAULT_NODE_LIFECYCLE.startupGraceMs)
     .option('--node-eviction-rate <number>', 'nodes per second whose pods may begin to be evicted', positiveNumber('--node-eviction-rate'), DEFAULT_NODE_LIFECYCLE.evictionRate)
     .option('--terminated-pod-gc-threshold <number>', 'finished pods kept at most; 0 keeps all', wholeNumber('--terminated-pod-gc-threshold'), DEFAULT_POD_GC.terminatedThreshold)
+    .option('--concurrent-deployment-syncs <number>', 'Deployments worked on at a time', wholeNumber('--concurrent-deployment-syncs', 1), 5)
+    .option('--concurrent-replicaset-syncs <number>', 'ReplicaSets worked on at a time', wholeNumber('--concurrent-replicaset-syncs', 1), 5)
     .option('--leader-elect [bool]', 'work only while holding the leader lease', goBoolean('--leader-elect'), true)
     .option('--leader-elect-lease-duration <duration>', 'others take over this long after the last renewal', goDuration('--leader-elect-lease-duration'), DEFAULT_ELECTION.leaseDurationMs)
     .option('--leader-elect-renew-deadline <duration>', 'stop leading when renewing has failed for this long', goDuration('--leader-elect-renew-deadline'), DEFAULT_ELECTION.renewDeadlineMs)
@@ -90,10 +111,18 @@ export const command = (): Command =>
       // What is wrong with the command line is said before anything runs.
       const controllers = chooseControllers(allControllers(catalogOptions(flags)), flags.controllers.split(','))
       const config = await loadKubeconfig({ path: flags.kubeconfig, master: flags.master })
+      limitYoungGeneration(YOUNG_GENERATION_BYTES)
       const root = openLog({ level: flags.logLevel })
       const log = root.child({ component: 'controller-manager' })
+      const idle = WITHOUT_MEANING.filter(name => command.getOptionValueSource(optionOf(name).attributeName()) === 'cli')
+      if (idle.length > 0) log.info({ flags: idle }, 'flags of kube-controller-manager without a meaning here')
       await runProcess(log, signal => run({ flags, controllers, config, root, log }, signal))
     })
+  for (const name of WITHOUT_MEANING) command.addOption(optionOf(name))
+  return command
+}
+
+const optionOf = (name: string): Option => new Option(`--${name} [value]`).hideHelp()
 
 type Setup = Readonly<{ flags: Flags; controllers: readonly Controller[]; config: ClientConfig; root: Logger; log: Logger }>
 
@@ -141,6 +170,7 @@ function catalogOptions(flags: Flags): CatalogOptions {
       : undefined,
     nodeLifecycle: { monitorGraceMs: flags.nodeMonitorGracePeriod, startupGraceMs: flags.nodeStartupGracePeriod, evictionRate: flags.nodeEvictionRate },
     podGc: { ...DEFAULT_POD_GC, terminatedThreshold: flags.terminatedPodGcThreshold },
+    concurrentSyncs: { deployments: flags.concurrentDeploymentSyncs, replicaSets: flags.concurrentReplicasetSyncs },
     rootCa: flags.rootCaFile === undefined ? undefined : readFlagFile('--root-ca-file', flags.rootCaFile),
   }
 }

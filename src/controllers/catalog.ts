@@ -26,6 +26,7 @@ export type CatalogOptions = Readonly<{
   nodeIpam: Readonly<{ clusterCidrs: readonly Prefix[]; maskSize: Readonly<{ 4: number; 6: number }>; serviceCidrs: readonly Prefix[] }> | undefined
   nodeLifecycle: NodeLifecycleOptions
   podGc: PodGcOptions
+  concurrentSyncs: Readonly<{ deployments: number; replicaSets: number }>
   /** PEM; undefined: not published. */
   rootCa: string | undefined
 }>
@@ -43,8 +44,8 @@ export const allControllers = (options: CatalogOptions): readonly Controller[] =
   garbageCollectorController(),
   serviceAccountController(),
   ...(options.rootCa === undefined ? [] : [rootCaController(options.rootCa)]),
-  replicaSetController(),
-  deploymentController(),
+  replicaSetController({ concurrentSyncs: options.concurrentSyncs.replicaSets }),
+  deploymentController({ concurrentSyncs: options.concurrentSyncs.deployments }),
   daemonSetController(),
   disruptionController(),
   schedulerController(),
@@ -65,7 +66,7 @@ export function chooseControllers(controllers: readonly Controller[], choice: re
 
 /** Names that command lines of kube-controller-manager carry and that mean nothing here. */
 const UPSTREAM_ONLY: readonly string[] = [
-  'bootstrap-signer-controller', 'certificatesigningrequest-approving-controller', 'certificatesigningrequest-cleaner-controller',
+  'bootstrap-signer-controller', 'bootstrapsigner', 'tokencleaner', 'certificatesigningrequest-approving-controller', 'certificatesigningrequest-cleaner-controller',
   'certificatesigningrequest-signing-controller', 'cloud-node-lifecycle-controller', 'clusterrole-aggregation-controller', 'cronjob-controller',
   'ephemeral-volume-controller', 'horizontal-pod-autoscaler-controller', 'job-controller', 'node-ipam-controller', 'node-route-controller',
   'persistentvolume-attach-detach-controller', 'persistentvolume-binder-controller', 'persistentvolume-expander-controller', 'persistentvolume-protection-controller',
