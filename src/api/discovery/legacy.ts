@@ -43,7 +43,7 @@ function resourceRows(resource: ApiResource): JsonObject[] {
       name: plural, singularName: singular, namespaced, kind, verbs: [...verbs],
       ...(shortNames.length === 0 ? {} : { shortNames: [...shortNames] }),
       ...(categories.length === 0 ? {} : { categories: [...categories] }),
-      ...(depth === 'virtual' ? {} : { storageVersionHash: storageVersionHash(storage.kind) }),
+      ...(depth === 'virtual' ? {} : { storageVersionHash: storageVersionHash(shownStorageKind(storage.kind)) }),
     },
     ...subresources.map(sub => ({
       name: `${plural}/${sub.name}`, singularName: '', namespaced, kind: sub.kind.kind, verbs: [...sub.verbs],
@@ -52,6 +52,10 @@ function resourceRows(resource: ApiResource): JsonObject[] {
     })),
   ]
 }
+
+/** Upstream stores definitions in their older, more compact version, and clients compare the hash with what they know. */
+const shownStorageKind = (kind: GroupVersionKind): GroupVersionKind =>
+  kind.kind === 'CustomResourceDefinition' ? { ...kind, version: 'v1beta1' } : kind
 
 /** Changes when the stored version changes, which storage migrators look for: base64 of the first 8 bytes of a SHA-256. */
 export const storageVersionHash = ({ group, version, kind }: GroupVersionKind): string =>

@@ -57,10 +57,14 @@ export function finishApply(draft: Draft, managers: Managers): void {
 function refuseConflicts(others: Managers, changed: FieldSet): void {
   const conflicts = others.flatMap(manager => {
     const fields = intersection(manager.fields, changed)
-    return isEmpty(fields) ? [] : [...members(fields)].map(path => ({ who: describeManager(manager), field: formatPath(path) }))
-  }).toSorted((a, b) => (a.who < b.who ? -1 : a.who > b.who ? 1 : a.field < b.field ? -1 : a.field > b.field ? 1 : 0))
+    return isEmpty(fields) ? [] : [...members(fields)].map(path => ({ order: orderOf(manager), who: describeManager(manager), field: formatPath(path) }))
+  }).toSorted((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : a.field < b.field ? -1 : a.field > b.field ? 1 : 0))
   if (conflicts.length > 0) throw conflictError(conflicts)
 }
+
+/** Upstream sorts by the JSON text that identifies a manager. */
+const orderOf = ({ name, operation, apiVersion, subresource }: Manager): string =>
+  JSON.stringify({ manager: name, operation, ...(operation === 'Update' ? { apiVersion } : {}), ...(subresource === '' ? {} : { subresource }) })
 
 function describeManager({ name, operation, apiVersion, subresource }: Manager): string {
   const parts = [JSON.stringify(name)]

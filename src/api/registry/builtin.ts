@@ -79,6 +79,8 @@ const CORE = groupVersion('', 'v1', {
   services: ['Service', { short: ['svc'], ...ALL, ...S, key: '/services/specs/', sub: [sub('proxy', core('ServiceProxyOptions'), PROXY)] }],
 })
 
+const beta = (kind: string): GroupVersionKind => ({ group: 'admissionregistration.k8s.io', version: 'v1beta1', kind })
+
 const HPA: Row & { status: true } = {
   short: ['hpa'], ...ALL, ...B, ...S, storedAs: { group: 'autoscaling', version: 'v2', kind: 'HorizontalPodAutoscaler' },
 }
@@ -142,8 +144,9 @@ export const BUILTIN_RESOURCES: readonly ApiResource[] = [
     volumeattributesclasses: ['VolumeAttributesClass', { short: ['vac'], ...C, ...B }],
   }),
   ...groupVersion('admissionregistration.k8s.io', 'v1', {
-    mutatingadmissionpolicies: ['MutatingAdmissionPolicy', { ...C, ...B, ...EXTENSIONS }],
-    mutatingadmissionpolicybindings: ['MutatingAdmissionPolicyBinding', { ...C, ...B, ...EXTENSIONS }],
+    // New in v1, so that 1.36 still stores them as the version before.
+    mutatingadmissionpolicies: ['MutatingAdmissionPolicy', { ...C, ...B, ...EXTENSIONS, storedAs: beta('MutatingAdmissionPolicy') }],
+    mutatingadmissionpolicybindings: ['MutatingAdmissionPolicyBinding', { ...C, ...B, ...EXTENSIONS, storedAs: beta('MutatingAdmissionPolicyBinding') }],
     mutatingwebhookconfigurations: ['MutatingWebhookConfiguration', { ...C, ...B, ...EXTENSIONS }],
     validatingadmissionpolicies: ['ValidatingAdmissionPolicy', { ...C, ...B, ...S, ...EXTENSIONS }],
     validatingadmissionpolicybindings: ['ValidatingAdmissionPolicyBinding', { ...C, ...B, ...EXTENSIONS }],

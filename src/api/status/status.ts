@@ -57,9 +57,9 @@ export const failure = ({ code, reason, message, details, continueToken }: Failu
   })
 
 /** The body of a DELETE that returns no object. */
-export const deleteSuccess = (resource: QualifiedResource, name: string, uid: string): Status => ({
+export const deleteSuccess = (resource: QualifiedResource, name: string, uid: string): Omit<Status, 'code'> => ({
   kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success',
-  details: { name, ...(resource.group === '' ? {} : { group: resource.group }), kind: resource.plural, uid }, code: 200,
+  details: { name, ...(resource.group === '' ? {} : { group: resource.group }), kind: resource.plural, uid },
 })
 
 export const formatResource = (resource: QualifiedResource): string =>
@@ -142,11 +142,10 @@ export function invalidObject(kind: Readonly<{ group: string; kind: string }>, n
   })
 }
 
-/** 422 without an object: what RFC 6902 calls a failed test, or a path that is not there. */
-export const unprocessable = (detail: string): StatusError => failure({
-  code: 422, reason: 'Invalid', message: 'the server rejected our request due to an error in our request',
-  details: { causes: [{ message: detail }] },
-})
+/** 422 without an object: what RFC 6902 calls a failed test, or a path that is not there. The detail stays here, as upstream's does. */
+export const unprocessable = (detail: string): StatusError => new StatusError(failure({
+  code: 422, reason: 'Invalid', message: 'the server rejected our request due to an error in our request', details: {},
+}).body, { cause: detail })
 
 /** Without `retryAfterSeconds` the caller decides when to ask again: clients that are given one wait by themselves. */
 export const tooManyRequests = (message: string, retryAfterSeconds: number | undefined, causes?: StatusCause[]): StatusError => failure({

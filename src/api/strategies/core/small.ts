@@ -62,10 +62,6 @@ export const budgetStrategy = (base: Strategy): Strategy => ({
 /** Names of roles such as `system:node` only have to fit into a path. */
 export const roleStrategy = (base: Strategy): Strategy => ({
   ...both(validateRules)(base), nameRule: pathSegment, createsOnUpdate: true,
-  applyDefaults: draft => {
-    // Upstream shows a role without rules as null; kubectl and controllers read an empty list alike.
-    draft['rules'] ??= []
-  },
 })
 
 function validateRules(object: ApiObject): readonly FieldError[] {
