@@ -2,8 +2,8 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Etcd3 } from 'etcd3'
@@ -19,18 +19,23 @@ export class EtcdLab implements AsyncDisposable {
   readonly port: number
   readonly #peerPort: number
   readonly #flags: readonly string[]
+  readonly #secure: boolean
   #process: ChildProcess | undefined
   #log = ''
   readonly client: Etcd3
 
-  private constructor(ports: readonly [number, number], flags: readonly string[]) {
+  private constructor(ports: readonly [number, number], flags: readonly string[], ca?: string) {
     ;[this.port, this.#peerPort] = ports
     this.#flags = flags
-    this.client = new Etcd3({ hosts: this.url })
+    this.#secure = ca !== undefined
+    this.client = new Etcd3({ hosts: this.url, ...(ca !== undefined && { credentials: { rootCertificate: readFileSync(ca) } }) })
   }
 
-  static async open(options: Readonly<{ flags?: readonly string[] }> = {}): Promise<EtcdLab> {
-    const etcd = new EtcdLab(await freePorts(), options.flags ?? [])
+  /** With `tls` clients must speak TLS; the files are PEM, `clientCa` demands a client certificate. */
+  static async open(options: Readonly<{ flags?: readonly string[]; tls?: Readonly<{ cert: string; key: string; ca: string; clientCa?: string }> }> = {}): Promise<EtcdLab> {
+    const { tls } = options
+    const secure = tls === undefined ? [] : ['--cert-file', tls.cert, '--key-file', tls.key, ...(tls.clientCa === undefined ? [] : ['--client-cert-auth', '--trusted-ca-file', tls.clientCa])]
+    const etcd = new EtcdLab(await freePorts(), [...secure, ...(options.flags ?? [])], tls?.ca)
     try {
       await etcd.start()
       return etcd
@@ -41,7 +46,7 @@ export class EtcdLab implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `${this.#secure ? 'https' : 'http'}://127.0.0.1:${this.port}`
   }
 
   async start(): Promise<void> {
@@ -53,7 +58,7 @@ export class EtcdLab implements AsyncDisposable {
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#log += text))
     await eventually(async () => {
       if (this.#process!.exitCode !== null) throw new Error(`etcd ended with ${this.#process!.exitCode}: ${this.#log}`)
-      return (await fetch(`${this.url}/health`)).ok
+      return this.#secure ? canConnect(this.port) : (await fetch(`${this.url}/health`)).ok
     })
   }
 
@@ -74,6 +79,16 @@ export class EtcdLab implements AsyncDisposable {
     this.client.close()
     await this.stop()
     rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+async function canConnect(port: number): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port })
+  try {
+    await once(socket, 'connect')
+    return true
+  } finally {
+    socket.destroy()
   }
 }
 
