@@ -76,7 +76,7 @@ export class KubeCluster implements AsyncDisposable {
     await this.client.create(NODES, { metadata: { name: host.name }, spec: podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0]!, podCIDRs } }, { signal })
   }
 
-  startAgent(host: Host, more: Readonly<{ flags?: readonly string[]; netConf?: Readonly<Record<string, unknown>> }> = {}): AgentLab {
+  startAgent(host: Host, more: Readonly<{ flags?: readonly string[]; netConf?: Readonly<Record<string, unknown>>; program?: readonly string[] }> = {}): AgentLab {
     return this.#held.use(AgentLab.start({
       host,
       nodeName: host.name,
@@ -85,6 +85,7 @@ export class KubeCluster implements AsyncDisposable {
         Backend: this.#options.backend, ...this.#options.netConf, ...more.netConf,
       },
       ...(this.#options.cni === true && { cni: true }),
+      ...(more.program !== undefined && { program: more.program }),
       flags: ['--kube-subnet-mgr', '--kubeconfig-file', this.api.kubeconfig, '--iface', 'eth0', '--ip-masq', ...(this.#options.flags ?? []), ...(more.flags ?? [])],
     }))
   }
