@@ -109,6 +109,20 @@ const CLUSTER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> = {
   ],
 }
 
+/**
+ * The service accounts in kube-system under which upstream's controllers run with --use-service-account-credentials.
+ * Upstream has rules of its own for each; here each holds what kube-controller-manager holds under one name.
+ */
+const CONTROLLERS = [
+  'attachdetach-controller', 'certificate-controller', 'clusterrole-aggregation-controller', 'cronjob-controller', 'daemon-set-controller', 'deployment-controller',
+  'device-taint-eviction-controller', 'disruption-controller', 'endpoint-controller', 'endpointslice-controller', 'endpointslicemirroring-controller', 'ephemeral-volume-controller',
+  'expand-controller', 'generic-garbage-collector', 'horizontal-pod-autoscaler', 'job-controller', 'legacy-service-account-token-cleaner', 'namespace-controller', 'node-controller',
+  'persistent-volume-binder', 'pod-garbage-collector', 'pv-protection-controller', 'pvc-protection-controller', 'replicaset-controller', 'replication-controller',
+  'resource-claim-controller', 'resourcequota-controller', 'root-ca-cert-publisher', 'route-controller', 'selinux-warning-controller', 'service-account-controller',
+  'service-cidrs-controller', 'service-controller', 'statefulset-controller', 'storage-version-migrator-controller', 'ttl-after-finished-controller', 'ttl-controller',
+  'validatingadmissionpolicy-status-controller', 'volumeattributesclass-protection-controller',
+] as const
+
 const TO_MASTERS = [{ kind: 'Group', name: 'system:masters' }] as const
 const group = (name: string) => ({ kind: 'Group', name })
 const user = (name: string) => ({ kind: 'User', name })
@@ -147,6 +161,7 @@ const aggregateTo = (...names: readonly string[]): object => Object.fromEntries(
 /** Fresh drafts of all default cluster roles. Aggregating ones start with the rules that they will be given. */
 export const defaultClusterRoles = (): readonly Draft[] => [
   ...Object.entries(CLUSTER_ROLES).map(([name, rules]) => clusterRole(name, rules)),
+  ...CONTROLLERS.map(name => clusterRole(`system:controller:${name}`, name === 'clusterrole-aggregation-controller' ? [rule(['escalate', ...READ, 'patch', 'update'], RBAC, 'clusterroles')] : CLUSTER_ROLES['system:kube-controller-manager']!)),
   clusterRole('admin', [...ADMIN, ...EDIT, ...VIEW], aggregation(AGGREGATES.admin)),
   clusterRole('edit', [...EDIT, ...VIEW], aggregation(AGGREGATES.edit), aggregateTo('admin')),
   clusterRole('view', VIEW, aggregation(AGGREGATES.view), aggregateTo('edit')),
@@ -155,10 +170,15 @@ export const defaultClusterRoles = (): readonly Draft[] => [
   clusterRole('system:aggregate-to-view', VIEW, undefined, aggregateTo('view')),
 ]
 
-export const defaultClusterRoleBindings = (): readonly Draft[] => Object.entries(CLUSTER_ROLE_BINDINGS).map(([name, subjects]) => ({
+const clusterRoleBinding = (name: string, subjects: readonly object[]): Draft => ({
   apiVersion, kind: 'ClusterRoleBinding', metadata: { name, labels: { ...METADATA.labels }, annotations: { ...METADATA.annotations } },
-  roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: subjects.map(subject => ({ ...subject, apiGroup: RBAC })),
-}))
+  roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects,
+})
+
+export const defaultClusterRoleBindings = (): readonly Draft[] => [
+  ...Object.entries(CLUSTER_ROLE_BINDINGS).map(([name, subjects]) => clusterRoleBinding(name, subjects.map(subject => ({ ...subject, apiGroup: RBAC })))),
+  ...CONTROLLERS.map(name => clusterRoleBinding(`system:controller:${name}`, [{ kind: 'ServiceAccount', name, namespace: 'kube-system' }])),
+]
 
 export const defaultRoles = (): readonly Draft[] => {
   const { namespace, name, rules } = AUTHENTICATION_READER.role
