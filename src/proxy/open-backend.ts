@@ -68,7 +68,7 @@ async function openIptables({ config, family, detector, nodeIp, rtnl, clock, log
       guardLoopback: loopback,
       dropInvalid: !isTcpLiberal(),
       randomFully: iptables.canRandomFully,
-      counters: await ensureCounters(call),
+      counters: await hasCounters(call),
     },
     nodePortAddresses,
     clock,
@@ -76,7 +76,11 @@ async function openIptables({ config, family, detector, nodeIp, rtnl, clock, log
   }, call)
 }
 
-async function ensureCounters(call: Readonly<{ signal: AbortSignal }>): Promise<boolean> {
+async function hasCounters(call: Readonly<{ signal: AbortSignal }>): Promise<boolean> {
   await using counters = PacketCounters.open()
-  return (await counters.ensure(INVALID_COUNTER, call)) && (await counters.ensure(LOCALHOST_COUNTER, call))
+  return await ensureCounters(counters, call)
 }
+
+/** Makes the counters that rules count into. Answers false when this kernel has none. */
+export const ensureCounters = async (counters: PacketCounters, call: Readonly<{ signal: AbortSignal }>): Promise<boolean> =>
+  (await counters.ensure(INVALID_COUNTER, call)) && (await counters.ensure(LOCALHOST_COUNTER, call))

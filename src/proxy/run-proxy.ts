@@ -18,6 +18,7 @@ import { openMetrics } from '../ops/metrics.ts'
 import { Conntrack } from '../net/conntrack/conntrack.ts'
 import { formatAddress, type Family } from '../net/ip/address.ts'
 import { formatPrefix } from '../net/ip/prefix.ts'
+import { PacketCounters } from '../net/nfacct/nfacct.ts'
 import { openRtnl, type Rtnl } from '../net/rtnetlink/rtnl.ts'
 import type { ProxyConfig } from './config/proxy-config.ts'
 import { StaleFlowCleaner } from './conntrack/stale-flow-cleaner.ts'
@@ -28,14 +29,15 @@ import { hostAddresses, watchHostAddresses } from './node/host-addresses.ts'
 import { applyConntrackSettings, isIpv6Enabled, setOomScoreAdj } from './node/kernel-settings.ts'
 import { nodeIp, nodeIpsOf, podCidrsOf, withBindAddress, zoneOf, type NodeIps } from './node/node-facts.ts'
 import { prefixesOf, selectAddresses } from './node/node-port-addresses.ts'
-import { openBackend } from './open-backend.ts'
+import { ensureCounters, openBackend, type OpenBackendOptions } from './open-backend.ts'
 import { removeOtherMode } from './other-mode.ts'
 import { healthEndpoints, metricsEndpoints, serve } from './operations.ts'
 import { OwnNode } from './own-node.ts'
 import { Parcel } from './parcel.ts'
 import { ServiceCidrs } from './service-cidrs.ts'
+import type { Backend } from './sync/backend.ts'
 import { FamilyProxier } from './sync/family-proxier.ts'
-import { openIptablesMetrics, openProxyMetrics } from './sync/proxy-metrics.ts'
+import { openIptablesMetrics, openPacketMetrics, openProxyMetrics } from './sync/proxy-metrics.ts'
 import type { Tracker } from './tracker/tracker.ts'
 
 export type RunProxyOptions = Readonly<{ config: ProxyConfig; version: string; clock: Clock; log: Logger; signal: AbortSignal }>
@@ -61,6 +63,10 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
   const registry = openMetrics()
   const metrics = openProxyMetrics(registry)
   const iptablesMetrics = config.mode === 'iptables' ? openIptablesMetrics(registry) : undefined
+  if (config.mode === 'iptables') {
+    const counters = held.use(PacketCounters.open())
+    if (await ensureCounters(counters, { signal })) openPacketMetrics(registry, name => counters.packets(name, { signal }))
+  }
   const rtnl = held.use(openRtnl())
   const flows = held.use(Conntrack.open())
   const recorder = new EventRecorder({ client, component: 'kube-proxy', host: nodeName, clock, newId: () => randomBytes(8).toString('hex'), signal })
@@ -69,7 +75,9 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
   const proxiers: FamilyProxier[] = []
   const serviceCidrs = new ServiceCidrs(log)
   for (const family of families) {
-    const backend = held.use(await openBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], serviceCidrs: () => serviceCidrs.of(family), rtnl, clock, log }, { signal }))
+    const backend = await tryOpenBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], serviceCidrs: () => serviceCidrs.of(family), rtnl, clock, log }, ips.primary, signal)
+    if (backend === undefined) continue
+    held.use(backend)
     const healthChecks = held.use(new HealthCheckServers({
       hosts: await healthCheckHosts(config, family, ips, rtnl, signal),
       proxyHealthy: () => health.healthy,
@@ -118,6 +126,17 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
     if (!isAbort(error, outer)) throw error
   }
   if (failed.signal.aborted) throw failed.signal.reason
+}
+
+/** A host without ip6tables serves IPv4 alone, and the other way round; without its primary family it serves nobody. */
+async function tryOpenBackend(options: OpenBackendOptions, primary: Family, signal: AbortSignal): Promise<Backend | undefined> {
+  try {
+    return await openBackend(options, { signal })
+  } catch (err) {
+    if (options.family === primary || isAbort(err, signal)) throw err
+    options.log.warn({ err, family: options.family }, 'this host cannot serve one address family, going on without it')
+    return undefined
+  }
 }
 
 function nodeNameOf(config: ProxyConfig): string {

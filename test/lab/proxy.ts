@@ -102,7 +102,7 @@ export class ProxyLab implements AsyncDisposable {
   /** Resolves after the first sync: by the log for Weft, by the metric for others. */
   async ready(timeoutMs = 20_000): Promise<void> {
     await eventually(async () => {
-      if (this.#process!.exitCode !== null) throw new Error(`the proxy ended with ${this.#process!.exitCode}: ${this.#lines.slice(-5).join('\n')}`)
+      if (this.#process!.exitCode !== null) throw new Error(`the proxy ended with ${this.#process!.exitCode}: ${this.#lines.slice(-25).join('\n')}`)
       if (this.#options.program === undefined) return this.logged('ready').length > 0 || this.#lines.slice(-10).join('\n')
       return (await this.metric('kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"}')) > 0 || this.#lines.slice(-10).join('\n')
     }, { timeoutMs, intervalMs: 25 })

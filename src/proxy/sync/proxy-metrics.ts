@@ -2,6 +2,7 @@
 
 import { Counter, Gauge, Histogram, type Registry } from '../../ops/metrics.ts'
 import type { Family } from '../../net/ip/address.ts'
+import { INVALID_COUNTER, LOCALHOST_COUNTER } from '../iptables/options.ts'
 
 export type ProxyMetrics = ReturnType<typeof openProxyMetrics>
 
@@ -52,3 +53,19 @@ export function openIptablesMetrics(registry: Registry) {
   }
 }
 export type IptablesMetrics = ReturnType<typeof openIptablesMetrics>
+
+/** Packets that the kernel counted for us; `read` answers undefined when a counter is gone. */
+export function openPacketMetrics(registry: Registry, read: (counter: string) => Promise<bigint | undefined>): void {
+  const counted = (name: string, help: string, counter: string): Counter =>
+    new Counter({
+      name: `kubeproxy_${name}`, help, registers: [registry],
+      async collect() {
+        const packets = await read(counter)
+        if (packets === undefined) return
+        this.reset()
+        this.inc(Number(packets))
+      },
+    })
+  counted('iptables_ct_state_invalid_dropped_packets_total', 'packets outside any connection that were dropped', INVALID_COUNTER)
+  counted('iptables_localhost_nodeports_accepted_packets_total', 'new connections to node ports on the loopback net', LOCALHOST_COUNTER)
+}

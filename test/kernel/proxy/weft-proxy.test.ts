@@ -23,6 +23,7 @@ test.serial('a service follows the API server: cluster IP and node port, TCP and
   t.like(JSON.parse(body), { healthy: true, nodeEligible: true, status: { IPv4: { healthy: true } } })
   t.is((await proxy.operations('/proxyMode')).body, 'iptables')
   t.true((await proxy.metric('kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"}')) > 5)
+  t.is(await proxy.metric('kubeproxy_iptables_localhost_nodeports_accepted_packets_total'), 40)
 })
 
 test.serial('killed and started again, the proxy interrupts nothing and rewrites nothing (scenario 105)', async t => {
