@@ -1,7 +1,7 @@
 // Server-side apply (KEP-555): merge what a manager wants into the object, take out what it no longer wants, and refuse
 // to change what others own.
 
-import { cloneJson, equalJson, type ApiObject, type Draft } from '../object.ts'
+import { cloneJson, type ApiObject, type Draft } from '../object.ts'
 import { badRequest, failure, invalidObject, type StatusCause, type StatusError } from '../status/status.ts'
 import { difference, EMPTY, formatPath, intersection, isEmpty, members, union, without, type FieldSet } from './field-set.ts'
 import { itemProblem } from './items.ts'
@@ -114,10 +114,3 @@ function withoutManagers(object: ApiObject | undefined): unknown {
   const { managedFields: _, ...metadata } = object.metadata
   return { ...object, metadata }
 }
-
-/** True when an apply left everything as it was: then nothing is written. */
-export const isUnchangedApply = (draft: ApiObject, old: ApiObject): boolean => equalJson(stripTimes(draft), stripTimes(old))
-
-const stripTimes = (object: ApiObject): unknown => ({
-  ...object, metadata: { ...object.metadata, resourceVersion: undefined, managedFields: (object.metadata.managedFields ?? []).map(entry => ({ ...entry, time: '' })) },
-})

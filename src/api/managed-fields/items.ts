@@ -1,8 +1,7 @@
 // Identity of list items.
 
-import { isPlainObject, type Json } from '../object.ts'
-import { invalid } from '../status/field-error.ts'
-import type { FieldError } from '../status/field-error.ts'
+import { isPlainObject } from '../object.ts'
+import { invalid, type FieldError } from '../status/field-error.ts'
 import type { PathElement } from './field-set.ts'
 import type { Shape } from './shape.ts'
 
@@ -21,9 +20,6 @@ export function itemElement(item: unknown, { keys, defaults }: Items): PathEleme
 }
 
 export const valueElement = (value: unknown): PathElement => `v:${JSON.stringify(value)}`
-
-/** The keys of an item as a part of a new item. */
-export const keysOfElement = (element: PathElement): Record<string, Json> => JSON.parse(element.slice(2)) as Record<string, Json>
 
 /** Why a list cannot be told apart; for lists that a client applies. */
 export function itemProblem(list: readonly unknown[], shape: Items, path: string): FieldError | undefined {

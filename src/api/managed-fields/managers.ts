@@ -1,7 +1,7 @@
 // The managers of an object: metadata.managedFields as sets, and back. Identity, order and limits as in
 // k8s.io/apimachinery/pkg/util/managedfields.
 
-import { equalJson, formatTime, type ManagedFieldsEntry } from '../object.ts'
+import { formatTime, type ManagedFieldsEntry } from '../object.ts'
 import { EMPTY, equalSets, formatFields, isEmpty, parseFields, union, type FieldSet } from './field-set.ts'
 
 export type Manager = Readonly<{
@@ -73,7 +73,3 @@ export function capUpdaters(managers: Managers): Managers {
     result = [...result.filter(candidate => candidate !== oldest && candidate !== bucket), merged]
   }
 }
-
-/** True when nothing but times differs. */
-export const sameOwnership = (a: Managers, b: Managers): boolean =>
-  equalJson(formatManagers(a).map(entry => ({ ...entry, time: '' })), formatManagers(b).map(entry => ({ ...entry, time: '' })))

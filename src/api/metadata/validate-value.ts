@@ -18,3 +18,11 @@ export const nonNegative = (field: string, value: number | undefined): readonly 
   (value ?? 0) < 0 ? [invalid(field, value, 'must be greater than or equal to 0')] : []
 
 export const TRANSPORT_PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const
+
+/** A count ≥ 0 or "25%". */
+export function numberOrPercent(field: string, value: number | string | undefined): readonly FieldError[] {
+  if (value === undefined) return []
+  if (typeof value === 'number') return nonNegative(field, value)
+  if (!/^[0-9]+%$/.test(value)) return [invalid(field, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")]
+  return Number.parseInt(value, 10) > 100 ? [invalid(field, value, 'must not be greater than 100%')] : []
+}

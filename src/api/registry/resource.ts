@@ -55,13 +55,6 @@ export type ApiResource = Readonly<{
 export const formatGroupVersion = ({ group, version }: Readonly<{ group: string; version: string }>): string =>
   group === '' ? version : `${group}/${version}`
 
-/** Splits an object's apiVersion; undefined when it has more than one slash or an empty part. */
-export function parseGroupVersion(apiVersion: string): { group: string; version: string } | undefined {
-  const parts = apiVersion.split('/')
-  if (parts.length > 2 || parts.some(part => part === '')) return undefined
-  return parts.length === 1 ? { group: '', version: parts[0]! } : { group: parts[0]!, version: parts[1]! }
-}
-
 export const subresourceOf = (resource: ApiResource, name: string): Subresource | undefined =>
   resource.subresources.find(subresource => subresource.name === name)
 

@@ -12,8 +12,6 @@ export type LabelRequirement = Readonly<{ key: string; operator: LabelOperator; 
 /** All requirements must hold; none at all matches everything. */
 export type LabelSelector = readonly LabelRequirement[]
 
-export const EVERYTHING: LabelSelector = []
-
 /** Parses selector text. Throws 400 `unable to parse requirement: …`. */
 export function parseLabelSelector(text: string): LabelSelector {
   return new SelectorParser(text).parse()

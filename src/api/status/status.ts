@@ -160,8 +160,6 @@ export const internalError = (text: string, cause?: unknown): StatusError => {
 /** 500 with an empty reason and the bare text, which is what upstream makes of an unclassified error. */
 export const unclassified = (text: string): StatusError => failure({ code: 500, reason: '', message: text })
 
-export const serviceUnavailable = (message: string): StatusError => failure({ code: 503, reason: 'ServiceUnavailable', message })
-
 export const timeout = (text: string, retryAfterSeconds?: number): StatusError => failure({
   code: 504, reason: 'Timeout', message: `Timeout: ${text}`, details: retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
 })

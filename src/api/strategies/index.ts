@@ -21,12 +21,13 @@ import { endpointSliceStrategy, endpointsStrategy } from './core/endpoints.ts'
 import { coreEventStrategy, newEventStrategy } from './core/event.ts'
 import { namespaceStrategy } from './core/namespace.ts'
 import { nodeStrategy } from './core/node.ts'
-import {
-  budgetStrategy, ipAddressStrategy, leaseStrategy, roleBindingStrategy, roleStrategy, serviceAccountStrategy, serviceCidrStrategy,
-} from './core/small.ts'
+import { leaseStrategy } from './coordination/lease.ts'
+import { ipAddressStrategy, serviceCidrStrategy } from './networking/cluster-addresses.ts'
 import { ingressClassStrategy, ingressStrategy } from './networking/ingress.ts'
 import { autoscalerDefaults, claimStrategy, cronJobDefaults, defaulted, priorityClassDefaults, storageClassDefaults, volumeDefaults } from './stored-defaults.ts'
 import { networkPolicyStrategy } from './networking/network-policy.ts'
+import { budgetStrategy } from './policy/disruption-budget.ts'
+import { roleBindingStrategy, roleStrategy } from './rbac/roles.ts'
 import { podStrategy } from './pod/strategy.ts'
 import { serviceStrategy } from './service/strategy.ts'
 import { jobStrategy } from './workloads/job.ts'
@@ -52,7 +53,7 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   '/replicationcontrollers': replicationControllerStrategy,
   '/resourcequotas': base => ({ ...base, deleteReturnsObject: true, table: QUOTA_TABLE }),
   '/secrets': secretStrategy,
-  '/serviceaccounts': serviceAccountStrategy,
+  '/serviceaccounts': base => ({ ...base, deleteReturnsObject: true, table: NAME_AND_AGE_TABLE }),
   '/services': serviceStrategy,
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
   [`${ADMISSION}/mutatingadmissionpolicies`]: shown(MUTATING_POLICY_TABLE),

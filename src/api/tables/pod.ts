@@ -2,7 +2,6 @@
 // (printPod in pkg/printers/internalversion).
 
 import type { Container, ContainerStatus, Pod } from 'kubernetes-types/core/v1.d.ts'
-import type { ApiObject } from '../object.ts'
 import { columns, type TableLayout } from '../registry/table.ts'
 import { formatDuration } from './age.ts'
 import { ageOf, nameOf, NONE } from './cells.ts'
@@ -22,9 +21,6 @@ export const POD_TABLE: TableLayout = {
     return { cells, conditions: [{ type: 'Completed', status: 'True', reason: phase, message }] }
   },
 }
-
-/** The word under STATUS. */
-export const podStatusWord = (object: ApiObject): string => summarize(object as unknown as Pod).reason
 
 type Summary = { reason: string; ready: number; total: number; restarts: number; lastRestartMs: number | undefined }
 

@@ -9,8 +9,6 @@ import { NAMESPACE_TABLE } from '../../tables/core.ts'
 
 export const NAMESPACE_FINALIZER = 'kubernetes'
 export const NAME_LABEL = 'kubernetes.io/metadata.name'
-/** Namespaces that cannot be deleted. */
-export const PROTECTED_NAMESPACES: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public'])
 
 const phaseOf = (object: ApiObject): string => (object as unknown as Namespace).status?.phase ?? ''
 

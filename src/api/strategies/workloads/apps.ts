@@ -2,12 +2,11 @@
 
 import type { DaemonSetSpec, DeploymentSpec, StatefulSetSpec } from 'kubernetes-types/apps/v1.d.ts'
 import type { ReplicationControllerSpec } from 'kubernetes-types/core/v1.d.ts'
-import { nonNegative, oneOf } from '../../metadata/validate-value.ts'
+import { nonNegative, numberOrPercent, oneOf } from '../../metadata/validate-value.ts'
 import { equalJson, type ApiObject } from '../../object.ts'
 import { statusRules, type Strategy } from '../../registry/strategy.ts'
 import { forbidden, invalid, notSupported, required, type FieldError } from '../../status/field-error.ts'
 import { DAEMON_SET_TABLE, DEPLOYMENT_TABLE, REPLICA_SET_TABLE, REPLICATION_CONTROLLER_TABLE, STATEFUL_SET_TABLE } from '../../tables/workloads.ts'
-import { numberOrPercent } from '../core/small.ts'
 import { asWorkload, templateDefaults, validateSelectorAndTemplate, validateTemplate, validateUnchangedSelector } from './template.ts'
 
 const HISTORY = 10

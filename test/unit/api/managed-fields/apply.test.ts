@@ -1,11 +1,12 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { applyObject, finishApply, isUnchangedApply } from '../../../../src/api/managed-fields/apply.ts'
+import { applyObject, finishApply } from '../../../../src/api/managed-fields/apply.ts'
 import { equalSets, formatFields, parseFields, difference, intersection, union, isEmpty, type FieldSet } from '../../../../src/api/managed-fields/field-set.ts'
 import { compareObjects, fieldsOf } from '../../../../src/api/managed-fields/object-fields.ts'
 import { shapeOfKind } from '../../../../src/api/managed-fields/shape.ts'
 import { trackUpdate } from '../../../../src/api/managed-fields/update.ts'
 import { cloneJson, equalJson, type ApiObject, type JsonObject } from '../../../../src/api/object.ts'
+import { isUnchanged } from '../../../../src/api/registry/write.ts'
 import { StatusError } from '../../../../src/api/status/status.ts'
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
@@ -67,7 +68,7 @@ test('equal values are shared, and applying the same again changes nothing', t =
   const live = apply(update(undefined, 'editor', cm({ a: '1' })), 'x', cm({ a: '1' }))
   t.deepEqual(Object.keys(owners(live)), ['x/Apply', 'editor/Update'])
   const again = apply(live, 'x', cm({ a: '1' }))
-  t.true(isUnchangedApply(again, live))
+  t.true(isUnchanged(again, live))
 })
 
 const deployment = (containers: JsonObject[]): ApiObject => object('Deployment', { spec: { replicas: 1, template: { spec: { containers } } } })
