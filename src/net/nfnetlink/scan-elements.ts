@@ -5,7 +5,7 @@ import { Attributes } from '../netlink/attributes.ts'
 import { NLA_TYPE_MASK } from '../netlink/constants.ts'
 import { align4, type Message } from '../netlink/message.ts'
 import { NetlinkError } from '../netlink/netlink-error.ts'
-import { NFT_SET_ELEM_INTERVAL_END, NFTA_DATA, NFTA_LIST_ELEM, NFTA_SET_ELEM, NFTA_SET_ELEM_LIST } from './constants.ts'
+import { NFT_SET_ELEM_INTERVAL_END, NFTA_DATA, NFTA_SET_ELEM, NFTA_SET_ELEM_LIST } from './constants.ts'
 import { readVerdict, type Verdict } from './data.ts'
 import { COMMENT, parseComment } from './userdata.ts'
 
@@ -25,9 +25,8 @@ const NFGENMSG_BYTES = 4
 export function scanElements({ payload }: Message, visit: (element: ElementText) => void): void {
   eachAttribute(payload, NFGENMSG_BYTES, payload.length, (list, from, to) => {
     if (list !== NFTA_SET_ELEM_LIST.ELEMENTS) return
-    eachAttribute(payload, from, to, (type, start, end) => {
-      if (type === NFTA_LIST_ELEM) visit(readElement(payload, start, end))
-    })
+    // Whatever their type says: the kernel writes NFTA_LIST_ELEM, nft counts.
+    eachAttribute(payload, from, to, (_, start, end) => visit(readElement(payload, start, end)))
   })
 }
 
