@@ -122,7 +122,7 @@ export class AgentLab implements AsyncDisposable {
     return this.log.filter(line => line.msg === msg)
   }
 
-  async ready(timeoutMs = 20_000): Promise<void> {
+  async ready(timeoutMs = 60_000): Promise<void> {
     await eventually(async () => {
       if (this.#process!.exitCode !== null) throw new Error(`the agent ended with ${this.#process!.exitCode}:\n${this.tail}`)
       const { status, body } = await this.get('/readyz')

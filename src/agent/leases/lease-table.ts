@@ -1,7 +1,7 @@
 // The leases last read from a store, one per owner. An entry that becomes unreadable keeps its last good
 // value: a mistake of one host must not cost the others their network (flannel drops all peers here).
 
-import type { Lease } from './lease.ts'
+import { sameLease, type Lease } from './lease.ts'
 import type { LeaseProblem } from './lease-manager.ts'
 
 export type LeaseSource = Readonly<{
@@ -26,9 +26,20 @@ export function readLeases(previous: LeaseTable, sources: readonly LeaseSource[]
       lease = previous.leases.get(source.owner)
       problems.push({ owner: source.owner, message: (error as Error).message })
     }
-    if (lease !== undefined) leases.set(source.owner, lease)
+    if (lease !== undefined) leases.set(source.owner, keptIfEqual(previous.leases.get(source.owner), lease))
   }
   return { leases, problems }
+}
+
+/** The object known before, when it says the same: then whoever compares tables need not look inside. */
+const keptIfEqual = (before: Lease | undefined, now: Lease): Lease =>
+  before !== undefined && (before === now || (before.age === now.age && sameLease(before, now))) ? before : now
+
+/** True when nothing changed that anybody must be told of. */
+export function sameTable(a: LeaseTable, b: LeaseTable): boolean {
+  if (a.leases.size !== b.leases.size || a.problems.length !== b.problems.length) return false
+  for (const [owner, lease] of a.leases) if (b.leases.get(owner) !== lease) return false
+  return a.problems.every((problem, index) => problem.owner === b.problems[index]!.owner && problem.message === b.problems[index]!.message)
 }
 
 /**

@@ -14,7 +14,7 @@ import { Doorbell, reconcileLoop } from '../../../ops/wake.ts'
 import type { Lease, LeaseAttributes } from '../lease.ts'
 import type { HostHints, LeaseManager, LeaseSnapshot } from '../lease-manager.ts'
 import { refuseDuplicate } from '../refuse-duplicate.ts'
-import { EMPTY_TABLE, isMassRemoval, readLeases, type LeaseTable } from '../lease-table.ts'
+import { EMPTY_TABLE, isMassRemoval, readLeases, sameTable, type LeaseTable } from '../lease-table.ts'
 import { entriesOf, familiesOf, perFamily, type PerFamily } from '../per-family.ts'
 import { annotationsOf, changedAnnotations, leaseOfNode, NodeLeaseError, podSubnets, type AnnotationNames } from './annotations.ts'
 
@@ -43,6 +43,8 @@ export class KubeLeaseManager implements LeaseManager {
   readonly #nodes: Informer<Stored<Node>>
   readonly #changed = new Doorbell()
   readonly #publication = new Doorbell()
+  /** An object of the cache never changes, so it is read once however often the table is made. */
+  readonly #leases = new WeakMap<Stored<Node>, Lease | undefined>()
   #wanted: LeaseAttributes | undefined
   #ready = false
   #trouble: string | undefined
@@ -142,11 +144,14 @@ export class KubeLeaseManager implements LeaseManager {
   async watch(listener: (snapshot: LeaseSnapshot) => void, { signal }: { signal: AbortSignal }): Promise<void> {
     const { clock, random, log } = this.#options
     const retryMs = (failures: number): number => backoffMs(RECONNECT_BACKOFF, failures, random())
-    let table = EMPTY_TABLE
+    let table: LeaseTable | undefined
     const watching = reconcileLoop({
       doorbell: this.#changed,
       pass: async () => {
-        table = await this.#confirmed(table, signal)
+        const next = await this.#confirmed(table ?? EMPTY_TABLE, signal)
+        // Every node reports its health several times a minute, which changes no lease.
+        if (table !== undefined && sameTable(table, next)) return
+        table = next
         listener(this.#snapshot(table))
       },
       onFailure: (err, failures) => log.warn({ err, failures }, 'cannot read the leases'),
@@ -169,7 +174,13 @@ export class KubeLeaseManager implements LeaseManager {
 
   #read(previous: LeaseTable): LeaseTable {
     const { names } = this.#options
-    return readLeases(previous, [...this.#nodes.cache.values()].map(node => ({ owner: node.metadata.name, read: () => leaseOfNode(node, names) })))
+    return readLeases(previous, [...this.#nodes.cache.values()].map(node => ({
+      owner: node.metadata.name,
+      read: () => {
+        if (!this.#leases.has(node)) this.#leases.set(node, leaseOfNode(node, names))
+        return this.#leases.get(node)
+      },
+    })))
   }
 
   /** A snapshot that drops most peers counts only if it still does so a little later. */
