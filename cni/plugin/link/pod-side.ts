@@ -42,7 +42,11 @@ export async function configurePod(spec: PodSpec, options: Options): Promise<Lin
   if (spec.linkDown) return link
   carryOut(netlink, [
     // With addresses in place before the link is up, nothing is announced by halves.
-    ...spec.ips.map(({ address }) => newAddressMessage({ ...address, linkIndex: link.index, ...(address.prefixLength < 31 && { broadcast: 'network' as const }) })),
+    ...spec.ips.map(({ address }) => newAddressMessage({
+      ...address, linkIndex: link.index, ...(address.prefixLength < 31 && { broadcast: 'network' as const }),
+      // accept_dad=0 alone leaves an address tentative until a work item of the kernel has run, and unannounced meanwhile.
+      noDad: address.address.family === 6 && !spec.duplicateAddressDetection,
+    })),
     linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${spec.ifname} up` }, link.index, { up: true }),
   ])
   if (spec.duplicateAddressDetection) {
