@@ -6,7 +6,7 @@ import { backoffMs, RECONNECT_BACKOFF } from '../ops/backoff.ts'
 import { openMetrics } from '../ops/metrics.ts'
 import { Doorbell, reconcileLoop } from '../ops/wake.ts'
 import type { Prefix } from '../net/ip/prefix.ts'
-import { COMPACTION_INTERVAL_MS, KEEP_REVISIONS, runCompaction } from '../store/compaction.ts'
+import { KEEP_REVISIONS, runCompaction } from '../store/compaction.ts'
 import type { Store } from '../store/store.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
@@ -71,6 +71,8 @@ export type ApiServerOptions = Readonly<{
   serviceRanges: readonly Prefix[]
   nodePortRange: PortRange
   limits: FairnessLimits
+  /** How old the store's history may grow, and how often it is cut. */
+  compactionIntervalMs: number
   clock: Clock
   log: Logger
 }>
@@ -95,7 +97,7 @@ export class ApiServer implements AsyncDisposable {
     const objects = new ObjectStore(store, options.keyRoot)
     const hub = new WatchHub({ store, prefix: `${options.keyRoot}/` })
     const following = hub.run({ clock, log, signal })
-    const compacting = runCompaction({ store, intervalMs: COMPACTION_INTERVAL_MS, keepRevisions: KEEP_REVISIONS, clock, log, signal })
+    const compacting = runCompaction({ store, intervalMs: options.compactionIntervalMs, keepRevisions: KEEP_REVISIONS, clock, log, signal })
     undo.defer(async () => { stop.abort(new DOMException('the server stops', 'AbortError')); await Promise.all([following, compacting]) })
 
     const allocators = new ServiceAllocators({

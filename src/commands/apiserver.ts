@@ -39,6 +39,7 @@ type Flags = Readonly<{
   serviceClusterIpRange: string
   serviceNodePortRange: string
   authorizationMode: string
+  etcdCompactionInterval: string
   maxRequestsInflight: string
   maxMutatingRequestsInflight: string
   logLevel: LogLevel
@@ -71,6 +72,7 @@ export const command = (): Command =>
     .option('--service-cluster-ip-range <cidrs>', 'one or two prefixes from which Services get addresses', '10.96.0.0/16')
     .option('--service-node-port-range <range>', 'ports from which Services get node ports', '30000-32767')
     .option('--authorization-mode <modes>', 'RBAC is the only mode there is', 'RBAC')
+    .option('--etcd-compaction-interval <duration>', 'how old the history of either store may grow, and how often it is cut', '5m0s')
     .option('--max-requests-inflight <count>', 'reading requests answered at a time', String(DEFAULT_LIMITS.reads))
     .option('--max-mutating-requests-inflight <count>', 'writing requests answered at a time', String(DEFAULT_LIMITS.writes))
     .option('--log-level <level>', `one of ${LOG_LEVELS.join(', ')}`, 'info')
@@ -131,6 +133,7 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
     serviceAccountTokens: openTokens(flags),
     staticTokens: flags.tokenAuthFile === undefined ? new Map() : parseTokenFile(readFlagFile('--token-auth-file', flags.tokenAuthFile)),
     serviceRanges: parseServiceRanges(flags.serviceClusterIpRange), nodePortRange: parseNodePortRange(flags.serviceNodePortRange),
+    compactionIntervalMs: parseDuration('--etcd-compaction-interval', flags.etcdCompactionInterval),
     limits: { ...DEFAULT_LIMITS, reads: parseCount('--max-requests-inflight', flags.maxRequestsInflight), writes: parseCount('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight) },
     clock: systemClock, log,
   })
@@ -172,6 +175,14 @@ function openTokens(flags: Flags): ServiceAccountTokens | undefined {
     signingKeyPem: readFlagFile('--service-account-signing-key-file', signing),
     verifyingKeyPems: flags.serviceAccountKeyFile.map(path => readFlagFile('--service-account-key-file', path)),
   })
+}
+
+/** "5m0s", "90s", "1h30m". */
+function parseDuration(flag: string, text: string): number {
+  const parts = [...text.matchAll(/(\d+)(h|m|s)/g)]
+  const totalMs = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * { h: 3_600_000, m: 60_000, s: 1000 }[unit as 'h' | 'm' | 's'], 0)
+  if (parts.map(([whole]) => whole).join('') !== text || totalMs === 0 || totalMs > 2 ** 31) throw new InputError(flag, text, 'is not a duration such as 5m0s')
+  return totalMs
 }
 
 function parseCount(flag: string, text: string): number {

@@ -15,7 +15,6 @@ export type CompactionOptions = Readonly<{
   signal: AbortSignal
 }>
 
-export const COMPACTION_INTERVAL_MS = 300_000
 export const KEEP_REVISIONS = 1_000
 
 /** Cuts at what was the present one interval ago. Resolves after the abort; a failed cut is made up for by the next. */
