@@ -17,6 +17,7 @@ import { tableOf } from '../nftables/sets.ts'
 import type { ServiceEntry } from '../service-table/entry.ts'
 import type { Backend, SyncInput, SyncReport } from '../sync/backend.ts'
 import { readKernelState } from './kernel-state.ts'
+import { requireFeatures } from './require-features.ts'
 
 type Call = Readonly<{ signal: AbortSignal }>
 
@@ -51,9 +52,17 @@ export class NftablesBackend implements Backend {
     this.#facts = { nodePortAddresses, serviceCidrs: options.serviceCidrs() }
   }
 
+  /** Throws PROXY_NFTABLES_UNSUPPORTED when the kernel lacks something. */
   static async open(options: NftablesBackendOptions, call: Call): Promise<NftablesBackend> {
     const addresses = await options.nodePortAddresses(call)
-    return new NftablesBackend(Nftables.open(options.netns === undefined ? {} : { netns: options.netns }), options, addresses)
+    const nft = Nftables.open(options.netns === undefined ? {} : { netns: options.netns })
+    try {
+      await requireFeatures(nft, options.ruleset.family, call)
+      return new NftablesBackend(nft, options, addresses)
+    } catch (error) {
+      nft.close()
+      throw error
+    }
   }
 
   async sync({ table, changes, full }: SyncInput, call: Call): Promise<SyncReport> {
