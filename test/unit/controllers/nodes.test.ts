@@ -122,7 +122,7 @@ test('a node that falls silent becomes unreachable with its pods, evicts what do
   let beat = 0
   const beating = setInterval(() => void api.put(COLLECTIONS.leases, { metadata: { name: 'live', namespace: 'kube-node-lease' }, spec: { renewTime: `r${++beat}` } }), 50)
   t.teardown(() => clearInterval(beating))
-  await startControllers(t, api, [nodeLifecycleController({ monitorGraceMs: 400, startupGraceMs: 800, evictionRate: 10 }), taintEvictionController()])
+  await startControllers(t, api, [nodeLifecycleController({ monitorGraceMs: 3_000, startupGraceMs: 6_000, evictionRate: 10 }), taintEvictionController()])
   const dead = () => api.find(COLLECTIONS.nodes, '', 'dead') as unknown as Node
   await eventually(() => dead().spec?.taints?.length === 2, dead)
   t.deepEqual(keys(dead().spec?.taints), ['unreachable:NoExecute', 'unreachable:NoSchedule'])
