@@ -11,6 +11,7 @@ import { NETLINK_ROUTE, NLM_F_CREATE, NLM_F_EXCL } from '../../../src/net/netlin
 import type { MessageWriter } from '../../../src/net/netlink/message-writer.ts'
 import { isRefusal } from '../../../src/net/netlink/netlink-error.ts'
 import { SyncNetlink } from '../../../src/net/netlink/sync-netlink.ts'
+import { IFLA_OPERSTATE } from '../../../src/net/rtnetlink/link-constants.ts'
 import { openRtnl, type Rtnl } from '../../../src/net/rtnetlink/rtnl.ts'
 import { inNetns } from '../../../src/net/netns/in-netns.ts'
 import type { Clock } from '../../../src/ops/clock.ts'
@@ -65,12 +66,22 @@ export async function configurePod(spec: PodSpec, options: Options): Promise<Lin
  * the link came up was lost at the port. Setting the MAC that the link has already makes it announce again (dev_set_mac_address
  * notifies NETDEV_CHANGEADDR in any case), so that neighbours of a former owner of the address learn the new MAC at once.
  */
-export function announcePod(pod: Readonly<{ netnsFd: number; link: Link }>): void {
-  const { index, mac } = pod.link
+export async function announcePod(pod: Readonly<{ netnsFd: number; link: Link }>, options: Options): Promise<void> {
+  const { index, mac, name } = pod.link
   if (mac === undefined) return
   using netlink = inNetns(pod.netnsFd, () => new SyncNetlink(NETLINK_ROUTE))
-  carryOut(netlink, [linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${pod.link.name} announce` }, index, { mac })])
+  // Until the kernel has noticed the carrier of this end too (linkwatch_do_dev), all that the pod sends is dropped.
+  const deadline = options.clock.monotonicMs() + OPERATIONAL_LIMIT_MS
+  while (getLink(netlink, name).attributes.u8(IFLA_OPERSTATE) !== IF_OPER_UP && options.clock.monotonicMs() < deadline) {
+    await options.clock.sleep(OPERATIONAL_POLL_MS, options)
+  }
+  carryOut(netlink, [linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${name} announce` }, index, { mac })])
 }
+
+const OPERATIONAL_LIMIT_MS = 2500
+const OPERATIONAL_POLL_MS = 1
+/** linux/if.h */
+const IF_OPER_UP = 6
 
 function carryOut(netlink: SyncNetlink, messages: readonly MessageWriter[], ...tolerated: readonly string[]): void {
   const failed = netlink.transact(messages).find(({ error }) => error !== undefined && !isRefusal(error, ...tolerated))
