@@ -5,22 +5,22 @@ import { release } from 'node:os'
 import { WeftError } from '../../ops/errors.ts'
 import type { Family } from '../../net/ip/address.ts'
 import { isRefusal } from '../../net/netlink/netlink-error.ts'
-import type { Chain, Change, Set } from '../../net/nfnetlink/objects.ts'
+import type { Change, Set } from '../../net/nfnetlink/objects.ts'
 import type { Expression } from '../../net/nfnetlink/expressions/expression.ts'
 import type { Nftables } from '../../net/nfnetlink/nftables.ts'
 import { register } from '../../net/nfnetlink/registers.ts'
 import { isLocalAddress, isNew, loadAddress, masquerade } from '../nftables/match.ts'
 import { setDefinitions, tableOf } from '../nftables/sets.ts'
 
-type Feature = Readonly<{ option: string; type?: 'nat' | 'filter'; expressions?: readonly Expression[]; sets?: readonly Set[] }>
+type Feature = Readonly<{ option: string; expressions?: readonly Expression[]; sets?: readonly Set[] }>
 
 /** The kernel configuration's name of each thing we use (net/netfilter/Kconfig of Linux 6.12). */
 function features(family: Family): readonly Feature[] {
   const [r0, r1] = [register(0), register(4)]
   return [
     { option: 'CONFIG_NF_TABLES', sets: setDefinitions(family) },
-    { option: 'CONFIG_NFT_NAT', type: 'nat', expressions: [{ kind: 'immediate', dreg: r0, data: new Uint8Array(family === 4 ? 4 : 16) }, { kind: 'nat', type: 'dnat', family, regAddress: r0 }] },
-    { option: 'CONFIG_NFT_MASQ', type: 'nat', expressions: [masquerade] },
+    { option: 'CONFIG_NFT_NAT', expressions: [{ kind: 'immediate', dreg: r0, data: new Uint8Array(family === 4 ? 4 : 16) }, { kind: 'nat', type: 'dnat', family, regAddress: r0 }] },
+    { option: 'CONFIG_NFT_MASQ', expressions: [masquerade] },
     { option: 'CONFIG_NFT_CT', expressions: isNew },
     { option: 'CONFIG_NFT_NUMGEN', expressions: [{ kind: 'numgen', dreg: r0, modulus: 2, type: 'random', offset: 0 }] },
     { option: 'CONFIG_NFT_REJECT', expressions: [{ kind: 'reject', type: 'icmp-unreach', code: family === 4 ? 3 : 4 }] },
@@ -32,14 +32,13 @@ function features(family: Family): readonly Feature[] {
   ]
 }
 
-function question(family: Family, table: string, { type = 'filter', expressions = [], sets = [] }: Feature): readonly Change[] {
+function question(family: Family, table: string, { expressions = [], sets = [] }: Feature): readonly Change[] {
   const where = { ...tableOf(family), table }
-  const chain: Chain = { ...where, chain: 'probe', base: { type, hook: type === 'nat' ? 'postrouting' : 'input', priority: 0, policy: 'accept' } }
-  const dnat = expressions.some(expression => expression.kind === 'nat')
   return [
     { kind: 'add-table', table: where },
     ...sets.map((set): Change => ({ kind: 'add-set', set: { ...set, table } })),
-    { kind: 'add-chain', chain: dnat ? { ...chain, base: { ...chain.base!, hook: 'prerouting' } } : chain },
+    // Without a hook: a base chain that comes and goes would disturb the hooks of others.
+    { kind: 'add-chain', chain: { ...where, chain: 'probe' } },
     ...(expressions.length === 0 ? [] : [{ kind: 'add-rule', rule: { ...where, chain: 'probe', expressions } } satisfies Change]),
     { kind: 'delete-table', table: where },
   ]
