@@ -59,23 +59,23 @@ interop(missing === undefined ? 'upstream\'s controllers and scheduler run a Dep
   const time = new Date().toISOString().replace(/\.\d+/, '')
   const resources = { cpu: '8', memory: '8Gi', pods: '110' }
   await api.patch('/api/v1/nodes/n1/status', 'merge', { status: { capacity: resources, allocatable: resources, conditions: [{ type: 'Ready', status: 'True', reason: 'Test', message: 'up', lastHeartbeatTime: time, lastTransitionTime: time }] } })
-  await api.post('/api/v1/namespaces', { metadata: { name: 'work' } })
+  await api.post('/api/v1/namespaces', { metadata: { name: 'jobs' } })
   const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'nginx' }] } }
-  t.is((await api.post('/apis/apps/v1/namespaces/work/deployments', { metadata: { name: 'web' }, spec: { replicas: 3, selector: { matchLabels: { app: 'web' } }, template } })).code, 201)
-  const pods = async (): Promise<any[]> => (await api.get('/api/v1/namespaces/work/pods')).json.items
+  t.is((await api.post('/apis/apps/v1/namespaces/jobs/deployments', { metadata: { name: 'web' }, spec: { replicas: 3, selector: { matchLabels: { app: 'web' } }, template } })).code, 201)
+  const pods = async (): Promise<any[]> => (await api.get('/api/v1/namespaces/jobs/pods')).json.items
   await until('three pods on the node', async () => (await pods()).filter(pod => pod.spec.nodeName === 'n1').length === 3)
   await until('a pod CIDR', async () => (await api.get('/api/v1/nodes/n1')).json.spec.podCIDR === '10.244.0.0/24')
   for (const pod of await pods()) {
-    await api.patch(`/api/v1/namespaces/work/pods/${pod.metadata.name}/status`, 'strategic-merge', { status: { phase: 'Running', podIP: '10.244.0.9', podIPs: [{ ip: '10.244.0.9' }], conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: time }] } })
+    await api.patch(`/api/v1/namespaces/jobs/pods/${pod.metadata.name}/status`, 'strategic-merge', { status: { phase: 'Running', podIP: '10.244.0.9', podIPs: [{ ip: '10.244.0.9' }], conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: time }] } })
   }
-  await until('the Deployment is 3/3', async () => (await api.get('/apis/apps/v1/namespaces/work/deployments/web')).json.status.readyReplicas === 3)
-  t.is((await api.post('/api/v1/namespaces/work/services', { metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } })).code, 201)
-  await until('an EndpointSlice with addresses', async () => (await api.get('/apis/discovery.k8s.io/v1/namespaces/work/endpointslices?labelSelector=kubernetes.io/service-name%3Dweb')).json.items.some((slice: any) => (slice.endpoints ?? []).length > 0))
-  await api.delete('/api/v1/namespaces/work')
+  await until('the Deployment is 3/3', async () => (await api.get('/apis/apps/v1/namespaces/jobs/deployments/web')).json.status.readyReplicas === 3)
+  t.is((await api.post('/api/v1/namespaces/jobs/services', { metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } })).code, 201)
+  await until('an EndpointSlice with addresses', async () => (await api.get('/apis/discovery.k8s.io/v1/namespaces/jobs/endpointslices?labelSelector=kubernetes.io/service-name%3Dweb')).json.items.some((slice: any) => (slice.endpoints ?? []).length > 0))
+  await api.delete('/api/v1/namespaces/jobs')
   // No kubelet is there to end the pods, so the test does.
   await until('the namespace is gone', async () => {
-    for (const pod of await pods()) if (pod.metadata.deletionTimestamp !== undefined) await api.delete(`/api/v1/namespaces/work/pods/${pod.metadata.name}`, { gracePeriodSeconds: 0 })
-    return (await api.get('/api/v1/namespaces/work')).code === 404
+    for (const pod of await pods()) if (pod.metadata.deletionTimestamp !== undefined) await api.delete(`/api/v1/namespaces/jobs/pods/${pod.metadata.name}`, { gracePeriodSeconds: 0 })
+    return (await api.get('/api/v1/namespaces/jobs')).code === 404
   })
   t.deepEqual(controllers.errors.slice(0, 5), [])
   t.deepEqual(scheduler.errors.slice(0, 5), [])
