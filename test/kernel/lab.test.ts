@@ -9,6 +9,7 @@ import { ownNetnsIdentity, sameNetns } from '../../src/net/netns/identity.ts'
 import { eventually } from '../lab/eventually.ts'
 import { openLab } from '../lab/lab.ts'
 import { sweepLeftovers } from '../lab/leftovers.ts'
+import { processesIn } from '../lab/processes.ts'
 
 test('hosts reach each other over the underlay, in both families and for every protocol', async t => {
   await using lab = await openLab({ hosts: 2 })
@@ -60,6 +61,8 @@ test('programs run inside, and those left running end with the lab', async t => 
   await t.throwsAsync(lab.host(1).exec(['sh', '-c', 'echo no >&2; exit 3']), { message: /ended with 3: no/ })
   const child = lab.host(1).spawn(['sh', '-c', 'sleep 600 & exec sleep 600'], { stdio: 'ignore' })
   const ended = once(child, 'exit')
+  // Before that it is on its way in and belongs to nobody.
+  await eventually(() => processesIn([lab.host(1).identity]).length === 2)
   await lab[Symbol.asyncDispose]()
   t.is((await ended)[1], 'SIGKILL')
   t.false(existsSync(lab.host(1).netns))

@@ -146,7 +146,10 @@ test('rules deleted behind our back return within a second (47)', async t => {
     await eventually(async () => (await other.tcp('192.0.2.1', 8080, { timeoutMs: 100 })).server === pod.name, { timeoutMs: 5000 })
     t.true(performance.now() - began < 1500, `${damage}: ${Math.round(performance.now() - began)} ms`)
   }
-  t.is(lab.log.filter(line => line['msg'] === 'packet filter table of pods put back').length, 4, 'once per damage, and never after changes of our own')
+  const repairs = (): number => lab.log.filter(line => line['msg'] === 'packet filter table of pods put back').length
+  // The packet is faster than the log line about the rule that let it through.
+  await eventually(() => repairs() >= 4)
+  t.is(repairs(), 4, 'once per damage, and never after changes of our own')
 })
 
 test('forty mappings on one number and more, over TCP, UDP and SCTP, are opened and closed together (43, 44)', async t => {
