@@ -35,19 +35,25 @@ export function numberEndpoints(before: Stickiness, ...views: readonly Slots[]):
   return { service: before.service, endpoints, last }
 }
 
-/** Hands out service port numbers, the lowest free one first. */
+/**
+ * Hands out service port numbers, each behind the last: a number rests before it is used again, so that a Service which is
+ * deleted and made anew does not find the clients of the old one remembered.
+ */
 export class ServiceNumbers {
   readonly #taken = new Set<number>()
   /** In use in the kernel by service ports that have not come yet. */
   readonly #reserved: ReadonlySet<number>
+  /** High half of the last number given. */
+  #last: number
 
   constructor(reserved: Iterable<number>) {
     this.#reserved = new Set(reserved)
+    this.#last = Math.max(0, ...this.#reserved) / (ENDPOINT_MASK + 1)
   }
 
   /** Takes `preferred`, the number that the service port had, unless somebody else has it. Throws when 65,535 are taken. */
   take(preferred?: number): number {
-    const number = preferred !== undefined && !this.#taken.has(preferred) ? preferred : this.#lowestFree()
+    const number = preferred !== undefined && !this.#taken.has(preferred) ? preferred : this.#nextFree()
     this.#taken.add(number)
     return number
   }
@@ -56,9 +62,10 @@ export class ServiceNumbers {
     this.#taken.delete(number)
   }
 
-  #lowestFree(): number {
-    for (let half = 1; half <= ENDPOINT_MASK; half += 1) {
-      const number = half * (ENDPOINT_MASK + 1)
+  #nextFree(): number {
+    for (let tries = 0; tries < ENDPOINT_MASK; tries += 1) {
+      this.#last = (this.#last % ENDPOINT_MASK) + 1
+      const number = this.#last * (ENDPOINT_MASK + 1)
       if (!this.#taken.has(number) && !this.#reserved.has(number)) return number
     }
     throw new RangeError(`more than ${ENDPOINT_MASK} service ports with session affinity`)

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { mergeRanges } from '../../../../src/proxy/nftables/source-ranges.ts'
 import { assignSlots } from '../../../../src/proxy/nftables/slots.ts'
-import { newStickiness, numberEndpoints, STICKY_SERVICE_MASK } from '../../../../src/proxy/nftables/stickiness.ts'
+import { newStickiness, numberEndpoints, ServiceNumbers, STICKY_SERVICE_MASK } from '../../../../src/proxy/nftables/stickiness.ts'
 import { Counted } from '../../../../src/proxy/nftables/counted.ts'
 
 const endpoints = fc.uniqueArray(fc.integer({ min: 0, max: 20 }).map(String), { maxLength: 16 })
@@ -72,4 +72,12 @@ test('a counted thing comes with its first owner and goes with its last, also wh
   t.deepEqual(counted.update([], [['a', 'a'], ['a', 'a']]), { gone: [], came: ['a'] })
   t.deepEqual(counted.update([['a', 'a']], [['a', 'a']]), { gone: [], came: [] })
   t.deepEqual(counted.update([['a', 'a'], ['a', 'a']], []), { gone: ['a'], came: [] })
+})
+
+test('a service port that is made anew gets another number, so that nobody remembers clients of the old one', t => {
+  const numbers = new ServiceNumbers([0x0005_0000])
+  const first = numbers.take()
+  numbers.release(first)
+  t.not(numbers.take(), first)
+  t.is(numbers.take(0x0005_0000), 0x0005_0000)
 })
