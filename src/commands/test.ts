@@ -12,11 +12,11 @@ const ROOT = join(import.meta.dirname, '..', '..')
 
 /**
  * How many test files of a tier run at the same time. Two suits the smallest machine that Weft is tested on; kernel tests
- * mostly wait (for packets that must not arrive, for time-outs), so twice as many keep that machine no busier.
+ * mostly wait (for packets that must not arrive, for time-outs), so three keep that machine no busier.
  */
 const TIERS = [
   { name: 'unit', concurrency: 2 },
-  { name: 'kernel', concurrency: 4 },
+  { name: 'kernel', concurrency: 3 },
   { name: 'e2e', concurrency: 1 },
 ] as const
 
