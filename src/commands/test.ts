@@ -27,13 +27,19 @@ const MOST_SECOND_RUNS = 4
 /** What is known of a finished run: how many tests passed, and for those that did not what the log's end should say. */
 type Report = Readonly<{ tally: Tally; remarks: readonly string[] }>
 
+/** Runs ava with these arguments and reads what it reports. */
+type TestRunner = (args: readonly string[]) => Promise<Outcome>
+
 export const command = (): Command =>
   new Command()
     .argument('[files...]', 'test files or patterns; without any, all of test/unit, test/kernel and test/e2e')
     .option('--match <pattern>', 'only tests whose title matches (ava\'s --match)')
-    .action(async (files: readonly string[], options: Readonly<{ match?: string }>) => {
+    .option('--seed <number>', 'of the random tests, to meet a failure of an earlier run again', String(Math.floor(Math.random() * 2 ** 31)))
+    .action(async (files: readonly string[], options: Readonly<{ match?: string; seed: string }>) => {
+      process.stdout.write(`Random tests: --seed ${options.seed}\n`)
       const match = options.match === undefined ? [] : ['--match', options.match]
-      const reports = [await typecheck(), ...(files.length > 0 ? [report(await ava([...match, ...files]))] : await allTiers(match))]
+      const ava: TestRunner = args => runAva([...match, ...args], options.seed)
+      const reports = [await typecheck(), ...(files.length > 0 ? [report(await ava(files))] : await allTiers(ava))]
       const tally = addTallies(reports.map(({ tally }) => tally))
       const remarks = reports.flatMap(({ remarks }) => remarks)
       process.stdout.write(`\n${[...remarks, formatTally(tally)].join('\n\n')}\n`)
@@ -47,14 +53,14 @@ async function typecheck(): Promise<Report> {
     : { tally: { passed: 0, failed: 1 }, remarks: ['The type check failed: see the head of this log.'] }
 }
 
-async function allTiers(match: readonly string[]): Promise<readonly Report[]> {
+async function allTiers(ava: TestRunner): Promise<readonly Report[]> {
   const reports: Report[] = []
   for (const { name, concurrency } of TIERS) {
     const files = globSync(`test/${name}/**/*.test.ts`, { cwd: ROOT })
     if (files.length === 0) continue
     process.stdout.write(`\n== test/${name}\n`)
-    const first = await ava(['--concurrency', String(concurrency), ...match, `test/${name}/**/*.test.ts`])
-    reports.push(await judge(first, files, match))
+    const first = await ava(['--concurrency', String(concurrency), `test/${name}/**/*.test.ts`])
+    reports.push(await judge(first, files, ava))
   }
   return reports
 }
@@ -63,11 +69,11 @@ async function allTiers(match: readonly string[]): Promise<readonly Report[]> {
  * A few failed files run once more, each alone. Kernel tests compare times on a machine that other tests keep busy: what
  * fails only in company is told at the end of the log, to be mended, but does not say that the code is wrong.
  */
-async function judge(first: Outcome, files: readonly string[], match: readonly string[]): Promise<Report> {
+async function judge(first: Outcome, files: readonly string[], ava: TestRunner): Promise<Report> {
   const again = failures(first) === 0 ? [] : filesOfFailures(first, files) ?? []
   if (again.length === 0 || again.length > MOST_SECOND_RUNS) return report(first)
   process.stdout.write(`\n== once more, alone: ${again.join(' ')}\n`)
-  const second = await ava(['--concurrency', '1', ...match, ...again])
+  const second = await ava(['--concurrency', '1', ...again])
   const tally = afterSecondRun(first, second)
   const verdict = tally.failed === 0 ? 'Failed in company and passed alone' : 'Failed in company, and what follows also alone'
   return { tally, remarks: [`${verdict}: ${again.join(' ')}\n${first.details}`, ...report(second).remarks] }
@@ -75,8 +81,8 @@ async function judge(first: Outcome, files: readonly string[], match: readonly s
 
 const report = (outcome: Outcome): Report => ({ tally: tallyOf(outcome), remarks: outcome.details === '' ? [] : [outcome.details] })
 
-async function ava(args: readonly string[]): Promise<Outcome> {
-  const { code, output } = await run(programOf('ava', 'ava'), args, 'pipe')
+async function runAva(args: readonly string[], seed: string): Promise<Outcome> {
+  const { code, output } = await run(programOf('ava', 'ava'), args, 'pipe', { WEFT_SEED: seed })
   return readOutcome(output, code)
 }
 
@@ -89,8 +95,8 @@ function programOf(packageName: string, name: string): string {
   return path
 }
 
-async function run(script: string, args: readonly string[], stdout: 'inherit' | 'pipe'): Promise<{ code: number; output: string }> {
-  const child = spawn(process.execPath, [script, ...args], { cwd: ROOT, stdio: ['ignore', stdout, 'inherit'] })
+async function run(script: string, args: readonly string[], stdout: 'inherit' | 'pipe', env: NodeJS.ProcessEnv = {}): Promise<{ code: number; output: string }> {
+  const child = spawn(process.execPath, [script, ...args], { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', stdout, 'inherit'] })
   let output = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     output += text

@@ -1,8 +1,9 @@
-// What a packet to a Service must meet, in plain code straight from the tables of the specification (1.5, 2.2, 2.3, 2.4),
+// What a packet to a Service must meet, in plain code straight from the tables of the specification (1.5, 2.2, 2.3, 2.4, 2.8),
 // written without a look at the planner.
 
 import type { EndpointSpec, ServiceSpec } from './objects.ts'
 import type { AddressName, HostName } from './topology.ts'
+import type { BackendName } from './world.ts'
 
 export type Destination = 'cluster IP' | 'external IP' | 'load balancer' | 'node port'
 
@@ -23,15 +24,19 @@ const firstNonEmpty = <T>(...lists: readonly (readonly T[])[]): readonly T[] => 
 const POD: readonly HostName[] = ['C', 'L1', 'L2', 'R1', 'R2']
 
 /** With the cluster CIDR as detector: every pod counts as pod traffic. */
-export function verdict({ spec, endpoints, admitted }: Case, from: HostName, destination: Destination): Verdict {
+export function verdict({ spec, endpoints, admitted }: Case, from: HostName, destination: Destination, backend: BackendName): Verdict {
   const local = endpoints.filter(endpoint => endpoint.node === 'node-1')
   const cluster = firstNonEmpty(endpoints.filter(isReady), endpoints.filter(drains)).map(endpoint => endpoint.at)
   const here = firstNonEmpty(local.filter(isReady), local.filter(drains)).map(endpoint => endpoint.at)
-  if (!endpoints.some(endpoint => isReady(endpoint) || drains(endpoint))) return { kind: 'refused' }
+  const shutOut = destination === 'load balancer' && admitted !== undefined && !admitted.includes(from)
+  if (!endpoints.some(endpoint => isReady(endpoint) || drains(endpoint))) {
+    // As with kube-proxy, whose nftables mode looks at the ranges first and whose iptables mode has none without endpoints (2.8).
+    return { kind: shutOut && backend === 'nftables' ? 'dropped' : 'refused' }
+  }
   const served = (by: readonly HostName[], masqueraded: boolean): Verdict => (by.length === 0 ? { kind: 'dropped' } : { kind: 'served', by, masqueraded })
   const isPod = POD.includes(from)
   if (destination === 'cluster IP') return served(spec.internal === 'Local' ? here : cluster, !isPod)
-  if (destination === 'load balancer' && admitted !== undefined && !admitted.includes(from)) return { kind: 'dropped' }
+  if (shutOut) return { kind: 'dropped' }
   if (spec.external !== 'Local') return served(cluster, true)
   if (isPod) return served(cluster, false)
   return from === 'node-1' ? served(cluster, true) : served(here, false)
