@@ -11,6 +11,8 @@ export const CLONE_NEWNET = 0x4000_0000
 export const MS_REC = 0x4000
 export const MS_BIND = 0x1000
 export const MS_SHARED = 1 << 20
+/** sys/file.h */
+const LOCK_EX = 2
 /** sys/mount.h */
 export const MNT_DETACH = 2
 
@@ -42,6 +44,7 @@ const native = {
   setsockopt: libc.func('int setsockopt(int fd, int level, int name, uint8_t *value, uint32_t length)'),
   getsockopt: libc.func('int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)'),
   getsockname: libc.func('int getsockname(int fd, uint8_t *address, uint8_t *length)'),
+  flock: libc.func('int flock(int fd, int operation)'),
   ioctl: libc.func('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
 } as const
 
@@ -58,6 +61,9 @@ export const unshare = (flags: number): void => checked('unshare', native.unshar
 /** mount(2) without file-system data. */
 export const mount = (source: string, target: string, flags: number): void =>
   checked('mount', native.mount(source, target, 'none', flags, null), { source, target, flags })
+
+/** flock(2), waiting for other holders; closing `fd` releases it. */
+export const lockFile = (fd: number): void => checked('flock', native.flock(fd, LOCK_EX), { fd })
 
 export const umount = (target: string, flags: number): void => checked('umount2', native.umount2(target, flags), { target })
 

@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { WeftError } from '../../ops/errors.ts'
 import { MNT_DETACH, MS_BIND, mount, umount, LibcError } from '../libc/libc.ts'
+import { NETNS_FOLDER, prepareNetnsFolder } from './netns-folder.ts'
 import { netnsIdentity, type NetnsIdentity } from './identity.ts'
 import { inNewNetns } from './in-netns.ts'
 
@@ -14,6 +15,7 @@ const NSFS_MAGIC = 0x6e73_6673
 /** Makes a network namespace and keeps it at `path`, which must not exist. */
 export function createNetns(path: string): NetnsIdentity {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  if (dirname(path) === NETNS_FOLDER) prepareNetnsFolder()
   try {
     closeSync(openSync(path, 'wx', 0o444))
   } catch (cause) {

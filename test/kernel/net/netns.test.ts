@@ -1,13 +1,14 @@
 // Namespaces: made, recognised, entered for a moment, removed.
 
-import { existsSync, readFileSync } from 'node:fs'
-import { closeSync, openSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { netnsIdentity, ownNetnsIdentity, sameNetns } from '../../../src/net/netns/identity.ts'
 import { inNetns } from '../../../src/net/netns/in-netns.ts'
 import { createNetns, isNetnsPath, removeNetns } from '../../../src/net/netns/named-netns.ts'
 import { readSysctl, writeSysctls } from '../../../src/net/sysctl/sysctl.ts'
 
+const NAMED_NETNS = new URL('../../../src/net/netns/named-netns.ts', import.meta.url).href
 let counter = 0
 
 function fresh(t: ExecutionContext): string {
@@ -25,6 +26,20 @@ test('a namespace is made at a path, has an identity of its own, and removing it
   removeNetns(path)
   removeNetns(path)
   t.false(existsSync(path))
+})
+
+test('on a machine where nobody used ip netns yet, a namespace can be removed after somebody did', t => {
+  const script = [
+    `import { createNetns, removeNetns } from ${JSON.stringify(NAMED_NETNS)}`,
+    "import { execFileSync } from 'node:child_process'",
+    "createNetns('/run/netns/ours')",
+    "execFileSync('ip', ['netns', 'add', 'theirs'])",
+    "removeNetns('/run/netns/ours')",
+    "execFileSync('ip', ['netns', 'delete', 'theirs'])",
+  ].join('\n')
+  // A /run of its own, as after boot.
+  const { status, stderr } = spawnSync('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$0" --input-type=module-typescript --eval "$1"', process.execPath, script], { encoding: 'utf8' })
+  t.is(status, 0, stderr)
 })
 
 test('a path that is taken is refused and left alone', t => {
