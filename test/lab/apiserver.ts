@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createAuthority, issueCertificate, type KeyPair } from '../../src/ops/certificates/authority.ts'
 import { createSigningKey } from '../../src/ops/certificates/signing-key.ts'
+import { ApiRequests } from './api-request.ts'
 import { eventually } from './eventually.ts'
 
 export type ApiServerLabOptions = Readonly<{
@@ -150,6 +151,13 @@ export class ApiServerLab implements AsyncDisposable {
   async kubeconfigFor(name: string, client: Client): Promise<string> {
     const pair = await issueCertificate(this.authority, { ...client, usages: ['client'] })
     return this.#writeKubeconfig(name, pair)
+  }
+
+  /** Writes part of an object's status, as `kubectl patch --subresource=status` does where it knows that flag. */
+  async patchStatus(path: string, status: object): Promise<void> {
+    using requests = new ApiRequests(this)
+    const { code, text } = await requests.patch(`${path}/status`, 'merge', { status })
+    if (code !== 200) throw new Error(`PATCH ${path}/status answered ${code}: ${text}`)
   }
 
   /** Runs kubectl as the administrator; rejects with its output when it fails. */

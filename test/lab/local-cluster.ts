@@ -74,7 +74,7 @@ export class LocalCluster implements AsyncDisposable {
   async daemonPid(host: number, component: Component): Promise<number | undefined> {
     const inode = statSync(this.netns(host)).ino
     const { processes } = await takeInventory(this.name)
-    return processes.find(({ command, netnsInode }) => netnsInode === inode && command.some((word, index) => word.endsWith('/main.ts') && command[index + 1] === component))?.pid
+    return processes.find(({ command, netnsInode }) => netnsInode === inode && command.some((word, index) => /\/main\.(?:ts|mjs)$/.test(word) && command[index + 1] === component))?.pid
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,8 @@ import { cannotHandle } from './field-validation.ts'
 import { typeOf, typeOfKind } from './types.ts'
 
 export type ExpectedKind = GroupVersionKind & Readonly<{
+  /** Versions of the group that have the same fields and that older clients still send. */
+  earlierVersions?: readonly string[]
   /** Resources stored as they come keep fields that their type does not know; absent: they are dropped. */
   depth?: Depth
   /** Custom resources: takes away what their own schema does not know; answers the paths. */
@@ -21,7 +23,8 @@ export function decodeObjectOf(value: unknown, expected: ExpectedKind): DecodedO
   if (!isPlainObject(value)) throw cannotHandle(expected, `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${expected.version}.${expected.kind}`)
   const apiVersion = formatGroupVersion(expected)
   const given = { apiVersion: value['apiVersion'] ?? '', kind: value['kind'] ?? '' }
-  if (given.apiVersion !== '' && given.apiVersion !== apiVersion) {
+  const known = [expected.version, ...(expected.earlierVersions ?? [])].map(version => formatGroupVersion({ ...expected, version }))
+  if (given.apiVersion !== '' && !known.includes(String(given.apiVersion))) {
     throw badRequest(`the API version in the data (${String(given.apiVersion)}) does not match the expected API version (${apiVersion})`)
   }
   if (given.kind !== '' && given.kind !== expected.kind) throw cannotHandle(expected, `the kind in the data is ${JSON.stringify(given.kind)}`)

@@ -1,4 +1,4 @@
-// POST pods/‹name›/eviction (policy/v1 Eviction): a delete that asks the pod's disruption budget first.
+// POST pods/‹name›/eviction (policy/v1 Eviction, or v1beta1 as kubectl up to 1.21 sends it): a delete that asks the pod's disruption budget first.
 // Rules: k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go.
 
 import { cloneJson, formatTime, isPlainObject, type ApiObject } from '../../api/object.ts'
@@ -14,7 +14,7 @@ import { deleteObject } from '../verbs/delete.ts'
 import { readDeleteOptions } from '../verbs/delete-options.ts'
 import { parseWriteOptions } from '../verbs/write-options.ts'
 
-const KIND = { group: 'policy', version: 'v1', kind: 'Eviction' } as const
+const KIND = { group: 'policy', version: 'v1', kind: 'Eviction', earlierVersions: ['v1beta1'] } as const
 const MESSAGE = 'Cannot evict pod as it would violate the pod\'s disruption budget.'
 /** Disruptions that the budget's controller has not counted yet; more are refused. */
 const MAX_DISRUPTED = 2000

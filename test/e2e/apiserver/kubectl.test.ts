@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { ApiServerLab } from '../../lab/apiserver.ts'
+import { kubectlMinor } from '../../lab/kubectl-version.ts'
 import { findPeer } from '../../peers/cache.ts'
 
 type Run = (...args: readonly string[]) => Promise<{ code: number; output: string }>
@@ -65,16 +66,17 @@ async function story(t: ExecutionContext, kubectl: Run, directory: string, { min
   await works('delete', 'deployment,service,configmap', '--all')
 }
 
-for (const { name, program, minor } of [
-  { name: 'the installed kubectl', program: 'kubectl', minor: 32 },
-  { name: 'kubectl 1.20', program: findPeer('kubectl-1.20'), minor: 20 },
-  { name: 'kubectl 1.36', program: findPeer('kubectl-1.36'), minor: 36 },
-]) {
+for (const [index, { name, program }] of [
+  { name: 'the installed kubectl', program: 'kubectl' },
+  { name: 'kubectl 1.20', program: findPeer('kubectl-1.20') },
+  { name: 'kubectl 1.36', program: findPeer('kubectl-1.36') },
+].entries()) {
   const maybe = program === undefined ? test.skip : test
   maybe(`${name} creates, validates, applies either way, patches, explains and deletes (scenarios 9, 10, 14, 15, 27 to 29, 6)`, async t => {
     t.timeout(120_000)
     const directory = mkdtempSync(join(tmpdir(), 'weft-kubectl-'))
-    const namespace = `story-${minor}`
+    const minor = kubectlMinor(program)
+    const namespace = `story-${index}`
     // Every version has a cache of its own: discovery is kept in forms that others cannot read.
     const run: Run = async (...args) => {
       try {

@@ -231,6 +231,7 @@ test('an eviction asks the pod\'s budget (scenario 62)', async t => {
   t.is(refused.json.message, 'Cannot evict pod as it would violate the pod\'s disruption budget.')
   t.truthy(refused.headers['retry-after'])
   await api.delete(`${budgets}/b`)
-  t.is((await api.post(`${ns}/pods/p/eviction`, eviction)).code, 201)
+  t.is((await api.post(`${ns}/pods/p/eviction`, { ...eviction, apiVersion: 'policy/v2' })).code, 400)
+  t.is((await api.post(`${ns}/pods/p/eviction`, { ...eviction, apiVersion: 'policy/v1beta1' })).code, 201)
   t.truthy((await api.get(`${ns}/pods/p`)).json.metadata.deletionTimestamp)
 })

@@ -52,8 +52,7 @@ test('slices follow pods and survive kill -9 of the controllers and of the serve
   const slices = ['get', 'endpointslices', '-l', 'kubernetes.io/service-name=web', '-o', 'jsonpath={range .items[*].endpoints[*]}{.addresses[0]}/{.conditions.ready} {end}']
   const addPod = async (name: string, ip: string): Promise<void> => {
     await create(lab, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app: 'web' } }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } })
-    const status = { status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: 'True' }] } }
-    await lab.kubectl('patch', 'pod', name, '--subresource=status', '--type=merge', '-p', JSON.stringify(status))
+    await lab.patchStatus(`/api/v1/namespaces/default/pods/${name}`, { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: 'True' }] })
   }
   await addPod('a', '10.244.0.5')
   await until(lab, slices, output => output.trim() === '10.244.0.5/true')

@@ -118,7 +118,7 @@ test('a drain waits for the disruption budget and completes when there is room (
   await using manager = await ControllerManagerLab.start(lab)
   await lab.kubectl('create', 'deployment', 'web', '--image=one', '--replicas=2')
   await lab.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s')
-  await lab.kubectl('create', 'poddisruptionbudget', 'web', '--selector=app=web', '--min-available=100%')
+  await create(lab, { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'web' }, spec: { minAvailable: '100%', selector: { matchLabels: { app: 'web' } } } })
   await until(lab, ['get', 'pdb', 'web', '-o', 'jsonpath={.status.currentHealthy}/{.status.desiredHealthy}/{.status.disruptionsAllowed}'], output => output === '2/2/0')
   const refused = await t.throwsAsync(lab.kubectl('drain', 'n1', '--timeout=3s'))
   t.regex(refused!.message, /violate the pod's disruption budget/)

@@ -42,7 +42,7 @@ run('kube-proxy hands over to Weft and back: no connection fails, and neither le
     },
   ]
   await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' } }, ...service('web', IP, 30_080))
-  await api.kubectl('patch', 'node', 'host-1', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status: { addresses: [{ type: 'InternalIP', address: host.address }] } }))
+  await api.patchStatus('/api/v1/nodes/host-1', { addresses: [{ type: 'InternalIP', address: host.address }] })
   const kubeconfig = await api.kubeconfigFor('proxy', { commonName: 'system:kube-proxy' })
   const common = { host, kubeconfig, nodeName: 'host-1', flags: ['--proxy-mode=iptables', '--cluster-cidr=10.244.0.0/16', '--conntrack-max-per-core=0'] }
 

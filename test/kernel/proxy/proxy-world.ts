@@ -27,7 +27,7 @@ export async function openProxyWorld(flags: readonly string[] = []): Promise<Pro
     await api.kubectl('apply', '--validate=false', '-f', path)
   }
   await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' } })
-  await api.kubectl('patch', 'node', 'host-1', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status: { addresses: [{ type: 'InternalIP', address: one!.address }] } }))
+  await api.patchStatus('/api/v1/nodes/host-1', { addresses: [{ type: 'InternalIP', address: one!.address }] })
   const kubeconfig = await api.kubeconfigFor('proxy', { commonName: 'system:kube-proxy' })
   const proxy = held.use(await ProxyLab.open({ host: one!, kubeconfig, nodeName: 'host-1', flags: ['--cluster-cidr=10.244.0.0/16', '-v=4', ...flags] }))
   const all = held.move()
