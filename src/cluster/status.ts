@@ -51,11 +51,11 @@ const expectedDaemons = (plan: ClusterPlan): readonly Pick<Daemon, 'host' | 'com
 
 const ON_CONTROL_PLANE: ReadonlySet<Component> = new Set<Component>(['apiserver', 'controller-manager'])
 
-/** A daemon is the process in its host's namespace whose command line runs `main.ts <component>`. */
+/** A daemon is the process in its host's namespace whose command line runs `main.ts <component>`, or `main.mjs` from the bundle. */
 async function findDaemon(wanted: Pick<Daemon, 'host' | 'component'>, plan: ClusterPlan, inventory: Inventory): Promise<Daemon> {
   const inode = inodeOf(plan.hosts.find(host => host.name === wanted.host)!.netns)
   const found = inventory.processes.find(({ command, netnsInode }) =>
-    netnsInode === inode && command.some((word, index) => word.endsWith('/main.ts') && command[index + 1] === wanted.component))
+    netnsInode === inode && command.some((word, index) => /\/main\.(?:ts|mjs)$/.test(word) && command[index + 1] === wanted.component))
   return { ...wanted, pid: found?.pid, residentBytes: found === undefined ? undefined : await residentBytes(found.pid) }
 }
 

@@ -1,9 +1,7 @@
 // `weft node`: runs the pods that are bound to this machine. Flags are kubelet's where it has them.
 
-import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { openApiClient } from '../client/api-client.ts'
 import { loadKubeconfig } from '../client/kubeconfig/load.ts'
@@ -16,6 +14,7 @@ import { systemClock } from '../ops/clock.ts'
 import { InputError } from '../ops/errors.ts'
 import { LOG_LEVELS, openLog, type LogLevel } from '../ops/log.ts'
 import { runProcess } from '../ops/process.ts'
+import { mainProgram, packageVersion } from '../ops/project.ts'
 
 type Flags = Readonly<{
   kubeconfig?: string
@@ -47,8 +46,8 @@ export const command = (): Command =>
       const log = openLog({ level: flags.logLevel }).child({ component: 'node', node: flags.hostnameOverride })
       await runProcess(log, async signal => {
         await mkdir(flags.rootDir, { recursive: true, mode: 0o700 })
-        const version = `v1.${KUBERNETES_MINOR}.0+weft${ownVersion()}`
-        await using client = openApiClient({ config: await loadKubeconfig({ path: flags.kubeconfig }), userAgent: `weft-node/${ownVersion()}`, log })
+        const version = `v1.${KUBERNETES_MINOR}.0+weft${packageVersion()}`
+        await using client = openApiClient({ config: await loadKubeconfig({ path: flags.kubeconfig }), userAgent: `weft-node/${packageVersion()}`, log })
         const folders = new PodFolders(flags.rootDir)
         await runNode({
           client, folders, log, signal, clock: systemClock,
@@ -60,7 +59,7 @@ export const command = (): Command =>
             configFolder: flags.cniConfDir, binFolders: flags.cniBinDir.split(/[,:]/).filter(folder => folder !== ''), cacheFolder: folders.cniCache,
             sleep: durationMs => systemClock.sleep(durationMs, { signal }),
           }),
-          programs: repository => (repository === 'weft/echo' ? [process.execPath, fileURLToPath(new URL('../main.ts', import.meta.url)), 'echo'] : undefined),
+          programs: repository => (repository === 'weft/echo' ? [process.execPath, mainProgram(), 'echo'] : undefined),
         })
       })
     })
@@ -84,5 +83,3 @@ function parseLabels(text: string): Readonly<Record<string, string>> {
   }))
 }
 
-const ownVersion = (): string =>
-  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version

@@ -8,6 +8,7 @@ import { systemClock } from '../ops/clock.ts'
 import { InputError, WeftError } from '../ops/errors.ts'
 import { openLog, type Logger } from '../ops/log.ts'
 import { runProcess } from '../ops/process.ts'
+import { packageVersion } from '../ops/project.ts'
 import { cleanupProxy, initOnly } from '../proxy/actions.ts'
 import { effectiveConfig } from '../proxy/config/effective-config.ts'
 import { ALWAYS_FLAGS, CONFIG_FLAGS, flagsToTree, type Flag } from '../proxy/config/flags.ts'
@@ -55,7 +56,7 @@ async function run(given: Given): Promise<void> {
     if (given['init-only'] === true) return initOnly(config, log)
     const changed = new AbortController()
     using _watch = watchFile(given['config'], changed)
-    await runProxy({ config, version: version(), clock: systemClock, log, signal: AbortSignal.any([signal, changed.signal]) })
+    await runProxy({ config, version: packageVersion(), clock: systemClock, log, signal: AbortSignal.any([signal, changed.signal]) })
     if (changed.signal.aborted) throw changed.signal.reason
   })
 }
@@ -104,4 +105,3 @@ function watchFile(path: string | boolean | undefined, changed: AbortController)
   return { [Symbol.dispose]: () => watcher.close() }
 }
 
-const version = (): string => (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version

@@ -2,15 +2,15 @@
 
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { WeftError } from '../../../src/ops/errors.ts'
+import { projectFile } from '../../../src/ops/project.ts'
 import { replaceFile } from '../../../src/ops/replace-file.ts'
 import type { Logger } from '../../../src/ops/log.ts'
 import { CONFIGURATION_FILE, formatConfigurationList, PLUGIN_NAME } from './configuration-list.ts'
 
 export type InstallOptions = Readonly<{ confDir: string; binDir: string; networkName: string; log: Logger }>
 
-const SHIM = fileURLToPath(new URL('../../shim/build/weft-cni', import.meta.url))
+const SHIM = projectFile('cni/shim/build/weft-cni')
 /** containerd starts no pod without a plugin of this name; the shim answers under it where nobody installed one. */
 const LOOPBACK = 'loopback'
 

@@ -7,7 +7,7 @@ import { WeftError } from '../../ops/errors.ts'
 import { systemClock } from '../../ops/clock.ts'
 import type { DaemonPlan } from './daemon.ts'
 
-/** How `weft` is run: Node.js and the path of src/main.ts. */
+/** How `weft` is run: Node.js and the path of the main program. */
 export type WeftProgram = Readonly<{ node: string; main: string }>
 
 /**

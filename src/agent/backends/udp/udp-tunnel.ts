@@ -9,6 +9,7 @@ import { networkAddress, type Prefix } from '../../../net/ip/prefix.ts'
 import { ipv4Name, openUdpSocket, openWakeFd } from '../../../net/tun/packet-io.ts'
 import { openTun } from '../../../net/tun/tun-device.ts'
 import type { Logger } from '../../../ops/log.ts'
+import { workerProgram } from '../../../ops/project.ts'
 import type { Lease } from '../../leases/lease.ts'
 import type { Underlay } from '../../underlay/underlay.ts'
 import type { Carrier } from '../carrier.ts'
@@ -75,7 +76,7 @@ export class UdpTunnel implements Carrier {
       const wakeFd = openWakeFd()
       open.push(wakeFd)
       const start: UdpWorkerStart = { tunFd: tun.fd, socketFd, wakeFd, mtu, source: Number(networkAddress(subnet).bits), counters: this.#counters }
-      const worker = new Worker(new URL('./udp-worker.ts', import.meta.url), { workerData: start })
+      const worker = new Worker(workerProgram('agent/backends/udp/udp-worker.ts'), { workerData: start })
       const ended = once(worker, 'exit')
       const close = async (): Promise<void> => {
         worker.postMessage({ kind: 'stop' })
