@@ -49,6 +49,7 @@ import { tokenRequest } from './subresources/token-request.ts'
 import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts'
 import { Admission } from './verbs/admission.ts'
 import type { Serving } from './verbs/call.ts'
+import { NamespaceGuard } from './verbs/namespace-guard.ts'
 import { Mirror } from './watch/mirror.ts'
 import { WatchHub } from './watch/hub.ts'
 
@@ -122,7 +123,7 @@ export class ApiServer implements AsyncDisposable {
       [`${RBAC_GROUP}/rolebindings`]: [new BindingEscalation(authorizer, rbac('rolebindings'))],
       [`${RBAC_GROUP}/clusterrolebindings`]: [new BindingEscalation(authorizer, rbac('clusterrolebindings'))],
     })
-    const serving: Serving = { objects, hub, clock, log, namespaces: catalog.builtin('', 'namespaces'), admission, authorizer }
+    const serving: Serving = { objects, hub, clock, log, namespaceGuard: new NamespaceGuard(objects, catalog.builtin('', 'namespaces')), admission, authorizer }
     const client = new InternalClient(serving, catalog)
     await ensureNamespaces(client, catalog, signal)
     await ensureDefaults(client, catalog, signal)

@@ -7,7 +7,6 @@ import type { ApiResource } from '../api/registry/resource.ts'
 import type { Catalog } from './catalog.ts'
 import { joinParts } from './objects/object-store.ts'
 import { writeContext, type Serving } from './verbs/call.ts'
-import { guardNamespace } from './verbs/namespace-guard.ts'
 
 /** The user under which the server's own writes run. */
 const SYSTEM_USER = { username: 'system:apiserver', groups: ['system:masters'] } as const
@@ -29,11 +28,11 @@ export class InternalClient {
 
   /** Throws 409 AlreadyExists, like any create. */
   async create(resource: ApiResource, draft: Draft, signal: AbortSignal): Promise<ApiObject> {
-    const { objects, admission, namespaces } = this.#serving
+    const { objects, admission, namespaceGuard } = this.#serving
     const strategy = this.#catalog.strategy(resource)
     const context = writeContext({ serving: this.#serving, user: SYSTEM_USER })
     beginCreate({ resource, strategy }, draft, { namespace: draft.metadata.namespace ?? '', name: draft.metadata.name ?? '' }, context)
-    const guard = await guardNamespace(objects, namespaces, { resource, object: draft }, signal)
+    const guard = await namespaceGuard.check(resource, draft, signal)
     const admitted = await admission.create(resource, draft, { ...context, dryRun: false, subresource: '', signal, warn: () => undefined })
     try {
       finishCreate({ resource, strategy }, draft)

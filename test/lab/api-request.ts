@@ -6,6 +6,29 @@ import { createInterface } from 'node:readline'
 
 export type Answer = Readonly<{ code: number; headers: IncomingHttpHeaders; bytes: Buffer; text: string; json: any }>
 
+/** Text and JSON are made when they are looked at: a benchmark of transfers does not pay for parsing. */
+class ReadAnswer implements Answer {
+  readonly code: number
+  readonly headers: IncomingHttpHeaders
+  readonly bytes: Buffer
+  #json: unknown
+
+  constructor(code: number, headers: IncomingHttpHeaders, bytes: Buffer) {
+    this.code = code
+    this.headers = headers
+    this.bytes = bytes
+  }
+
+  get text(): string {
+    return this.bytes.toString()
+  }
+
+  get json(): any {
+    const isJson = /json/.test(this.headers['content-type'] ?? '') && this.headers['content-encoding'] === undefined && this.bytes.length > 0
+    return isJson ? (this.#json ??= JSON.parse(this.text)) : undefined
+  }
+}
+
 export type RequestOptions = Readonly<{
   /** An object goes as JSON, a Buffer or string as it is. */
   body?: unknown
@@ -46,9 +69,7 @@ export class ApiRequests implements Disposable {
     const chunks: Buffer[] = []
     for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk)
     const bytes = Buffer.concat(chunks)
-    const text = bytes.toString()
-    const json: unknown = /json/.test(message.headers['content-type'] ?? '') && message.headers['content-encoding'] === undefined && text !== '' ? JSON.parse(text) : undefined
-    return { code: message.statusCode!, headers: message.headers, bytes, text, json }
+    return new ReadAnswer(message.statusCode!, message.headers, bytes)
   }
 
   get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {

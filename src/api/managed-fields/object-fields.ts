@@ -32,15 +32,15 @@ const SAME: Three = [undefined, undefined, undefined]
 
 function compare(before: unknown, after: unknown, shape: Shape): Three {
   if (before === after) return SAME
-  const left = before === undefined ? undefined : childrenOf(before, resolveShape(shape, before))
+  if (before === undefined) return [addedFields(after, shape), undefined, undefined]
+  const left = childrenOf(before, resolveShape(shape, before))
   const right = after === undefined ? undefined : childrenOf(after, resolveShape(shape, after))
-  const isLeaf = (before === undefined || left === undefined || left.length === 0) && (after === undefined || right === undefined || right.length === 0)
-  if (isLeaf || (left === undefined && before !== undefined) || (right === undefined && after !== undefined)) {
-    if (before === undefined) return [LEAF, undefined, undefined]
+  const isLeaf = (left === undefined || left.length === 0) && (after === undefined || right === undefined || right.length === 0)
+  if (isLeaf || left === undefined || (right === undefined && after !== undefined)) {
     if (after === undefined) return [undefined, LEAF, undefined]
     return equalJson(before, after) ? SAME : [undefined, undefined, LEAF]
   }
-  const others = new Map((left ?? []).map(child => [child.element, child]))
+  const others = new Map(left.map(child => [child.element, child]))
   const sets = [new Map<PathElement, FieldSet>(), new Map<PathElement, FieldSet>(), new Map<PathElement, FieldSet>()] as const
   const note = (element: PathElement, three: Three, { wholly }: { wholly: number | undefined }): void => {
     three.forEach((set, index) => {
@@ -56,6 +56,19 @@ function compare(before: unknown, after: unknown, shape: Shape): Three {
   }
   for (const child of others.values()) note(child.element, compare(child.value, undefined, child.shape), { wholly: child.always ? undefined : 1 })
   return [node(false, sets[0]), node(false, sets[1]), node(false, sets[2])]
+}
+
+/** What is new as a whole, with everything below it: most of what creates do. */
+function addedFields(after: unknown, shape: Shape): FieldSet | undefined {
+  const parts = childrenOf(after, resolveShape(shape, after))
+  if (parts === undefined || parts.length === 0) return LEAF
+  const children = new Map<PathElement, FieldSet>()
+  for (const { element, value, shape: innerShape, always } of parts) {
+    const below = addedFields(value, innerShape)
+    if (!always) children.set(element, { member: true, children: below?.children ?? EMPTY.children })
+    else if (below !== undefined) children.set(element, below)
+  }
+  return node(false, children)
 }
 
 export type Child = Readonly<{ element: PathElement; value: unknown; shape: Shape; always: boolean; isItem: boolean }>

@@ -9,7 +9,7 @@ export type Shape =
   /** Scalars, atomic lists, maps and structs: one owner for the whole value. */
   | Readonly<{ kind: 'atomic' }>
   /** Structs and maps, key by key. `always`: the key is part of every object, so that its mere presence is nobody's. */
-  | Readonly<{ kind: 'granular'; field: (name: string) => Readonly<{ shape: Shape; always: boolean }> }>
+  | Readonly<{ kind: 'granular'; field: (name: string) => ShapedField }>
   /** Lists whose items are told apart by some of their fields. */
   | Readonly<{ kind: 'items'; keys: readonly string[]; defaults: Readonly<Record<string, Json>>; item: Shape }>
   /** Lists of plain values without order. */
@@ -31,15 +31,20 @@ export function shapeOfType(id: string): Shape {
   return isAtomicStruct(id) ? ATOMIC : granularShape(id)
 }
 
+type ShapedField = Readonly<{ shape: Shape; always: boolean }>
+const UNKNOWN_FIELD: ShapedField = { shape: DEDUCED, always: false }
+
 function granularShape(id: string): Shape {
-  return {
-    kind: 'granular',
-    field: name => {
-      const field = typeOf(id).fields.get(name)
-      if (field === undefined) return { shape: DEDUCED, always: false }
-      return { shape: shapeOfField(id, name, field.type), always: field.required || ALWAYS.has(name) }
-    },
+  // Only fields of the type are kept, so what clients send cannot make it grow.
+  const made = new Map<string, ShapedField>()
+  const make = (name: string): ShapedField => {
+    const field = typeOf(id).fields.get(name)
+    if (field === undefined) return UNKNOWN_FIELD
+    const shaped = { shape: shapeOfField(id, name, field.type), always: field.required || ALWAYS.has(name) }
+    made.set(name, shaped)
+    return shaped
   }
+  return { kind: 'granular', field: name => made.get(name) ?? make(name) }
 }
 
 const ALWAYS: ReadonlySet<string> = new Set(['metadata', 'spec', 'status', 'template', 'strategy', 'updateStrategy', 'loadBalancer'])
@@ -67,7 +72,8 @@ function shapeOfField(id: string, name: string, type: FieldType): Shape {
 
 function mapShape(of: FieldType): Shape {
   const shape = of.kind === 'object' ? shapeOfType(of.type) : of.kind === 'map' ? mapShape(of.of) : ATOMIC
-  return { kind: 'granular', field: () => ({ shape, always: false }) }
+  const value = { shape, always: false }
+  return { kind: 'granular', field: () => value }
 }
 
 /** What a shape is for a given value: deduced ones depend on it. */

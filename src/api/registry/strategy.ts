@@ -21,7 +21,7 @@ export type WriteContext = Readonly<{
   /** A fresh UUID; used on create only. */
   uid: string
   /** Five characters of NAME_ALPHABET for generateName and generated parts of an object; fresh for every try. */
-  suffix: string
+  suffix: () => string
   user: UserInfo
 }>
 

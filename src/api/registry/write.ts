@@ -33,7 +33,7 @@ export function beginCreate({ resource, strategy }: Target, draft: Draft, path: 
   delete metadata.deletionGracePeriodSeconds
   metadata.uid = context.uid
   metadata.creationTimestamp = formatTime(context.nowMs)
-  if ((metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '') metadata.name = generateName(metadata.generateName!, context.suffix)
+  if ((metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '') metadata.name = generateName(metadata.generateName!, context.suffix())
   if (strategy.generationChanges === undefined) delete metadata.generation
   else metadata.generation = 1
   strategy.applyDefaults(draft)

@@ -89,10 +89,13 @@ class Scanner {
   }
 
   #word(): void {
-    while (this.#at < this.#text.length && !/[,\]}\s]/.test(this.#text[this.#at]!)) this.#at += 1
+    while (this.#at < this.#text.length && !endsWord(this.#text.charCodeAt(this.#at))) this.#at += 1
   }
 
   #space(): void {
     while (this.#at < this.#text.length && this.#text.charCodeAt(this.#at) <= 0x20) this.#at += 1
   }
 }
+
+/** Blank, comma or closing bracket: what may stand behind a number, true, false or null. */
+const endsWord = (code: number): boolean => code <= 0x20 || code === 0x2c || code === 0x5d || code === 0x7d

@@ -35,11 +35,13 @@ export function decodeValue(bytes: Buffer, contentType: string | undefined): unk
 /** RFC 8259 section 8.1 wants UTF-8; anything else would be stored mangled. */
 function decodeText(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return STRICT_UTF8.decode(bytes)
   } catch {
     throw badRequest('the body of the request is not valid UTF-8')
   }
 }
+
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /** What a write says about fields that its kind does not have, and where warnings go. */
 export type FieldRules = Readonly<{ fieldValidation: FieldValidation; warn: (text: string) => void }>

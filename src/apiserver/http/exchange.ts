@@ -44,7 +44,8 @@ export class Exchange {
     this.auditId = safeHeader(request.headers['audit-id']) ?? randomUUID()
     this.#abort = new AbortController()
     this.signal = this.#abort.signal
-    response.on('close', () => this.abort(new DOMException('the client went away', 'AbortError')))
+    // Also comes after every response that was sent whole: then nothing is left to be told.
+    response.on('close', () => { if (!response.writableEnded) this.abort(new DOMException('the client went away', 'AbortError')) })
     this.info = parseRequestPath(mark === -1 ? request.url : request.url.slice(0, mark))
   }
 
@@ -74,12 +75,18 @@ export class Exchange {
     if (declared > MAX_BODY_BYTES) throw tooLarge()
     const chunks: Buffer[] = []
     let bytes = 0
-    for await (const chunk of this.request as AsyncIterable<Buffer>) {
-      bytes += chunk.length
-      if (bytes > MAX_BODY_BYTES) throw tooLarge()
-      chunks.push(chunk)
-    }
-    if (this.request.aborted) throw badRequest('the request body ended early')
+    // Events: an async iterator over the stream costs a tenth of a whole create.
+    await new Promise<void>((resolve, reject) => {
+      this.request.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes <= MAX_BODY_BYTES) chunks.push(chunk)
+        // What still comes is thrown away, so that the client gets to read the answer.
+        else reject(tooLarge())
+      })
+      this.request.once('end', resolve)
+      this.request.once('error', reject)
+      this.request.once('close', () => reject(badRequest('the request body ended early')))
+    })
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
   }
 

@@ -4,7 +4,7 @@ import type { ApiObject } from '../../api/object.ts'
 import { storageKey, storagePrefix, type ApiResource } from '../../api/registry/resource.ts'
 import { serverTimeout } from '../../api/status/status.ts'
 import { prefixEnd, type Change, type Compare, type Entry, type RangeResult, type Store, type TxnResult } from '../../store/store.ts'
-import { decodeValue, encodeValue, type StoredObject } from './stored-object.ts'
+import { decodeValue, encodeValue, type StoredObject, type StoredValue } from './stored-object.ts'
 
 /** Further conditions and changes that belong to one write, such as the IPAddress of a Service's cluster IP. */
 export type WriteParts = Readonly<{
@@ -31,10 +31,13 @@ export type UpdatePlan =
   | Readonly<{ kind: 'delete'; object: ApiObject; parts?: WriteParts }>
   | Readonly<{ kind: 'unchanged' }>
 
-export type UpdateOutcome = Readonly<{ kind: UpdatePlan['kind']; object: ApiObject }>
+/** What a client of a write is shown, with the stored form of it where there is one (a dry run and a delete have none). */
+export type Written = Readonly<{ object: ApiObject; stored?: StoredValue }>
+
+export type UpdateOutcome = Written & Readonly<{ kind: UpdatePlan['kind'] }>
 
 export type InsertOutcome =
-  | Readonly<{ kind: 'inserted'; object: ApiObject }>
+  | (Written & Readonly<{ kind: 'inserted' }>)
   | Readonly<{ kind: 'exists'; existing: ApiObject }>
   /** One of the parts' compares failed: what they rested on has changed. */
   | Readonly<{ kind: 'parts-conflict' }>
@@ -87,13 +90,14 @@ export class ObjectStore {
   /** Stores a new object; its metadata gets the resourceVersion. */
   async insert(resource: ApiResource, object: ApiObject, extra: Readonly<{ parts: WriteParts; ttlSeconds?: number }>, options: Options): Promise<InsertOutcome> {
     const key = this.key(resource, nameOf(object))
-    const put: Change = { kind: 'put', key, value: encodeValue(resource, object), ...(extra.ttlSeconds === undefined ? {} : { ttlSeconds: extra.ttlSeconds }) }
+    const value = encodeValue(resource, object)
+    const put: Change = { kind: 'put', key, value, ...(extra.ttlSeconds === undefined ? {} : { ttlSeconds: extra.ttlSeconds }) }
     const result = await this.#commit({ key, modRevision: 0 }, put, extra.parts, options)
     if (!result.ok) {
       const existing = result.current[0]
       return existing === undefined ? { kind: 'parts-conflict' } : { kind: 'exists', existing: decodeValue(resource, existing) }
     }
-    return { kind: 'inserted', object: withRevision(object, result.revision) }
+    return { kind: 'inserted', object: withRevision(object, result.revision), stored: { value, modRevision: result.revision } }
   }
 
   /**
@@ -109,12 +113,15 @@ export class ObjectStore {
       if (entry === undefined) return undefined
       const old = decodeValue(resource, entry)
       const planned = await plan(old, entry)
-      if (planned.kind === 'unchanged') return { kind: 'unchanged', object: old }
+      if (planned.kind === 'unchanged') return { kind: 'unchanged', object: old, stored: entry }
       const parts = planned.parts ?? NO_PARTS
       const change: Change = planned.kind === 'delete' ? { kind: 'delete', key }
         : { kind: 'put', key, value: encodeValue(resource, planned.object), ...(planned.ttlSeconds === undefined ? {} : { ttlSeconds: planned.ttlSeconds }) }
       const result = await this.#commit({ key, modRevision: entry.modRevision }, change, parts, options)
-      if (result.ok) return { kind: planned.kind, object: withRevision(planned.object, result.revision) }
+      if (result.ok) {
+        const stored = change.kind === 'put' ? { stored: { value: change.value, modRevision: result.revision } } : {}
+        return { kind: planned.kind, object: withRevision(planned.object, result.revision), ...stored }
+      }
       entry = result.current[0]
     }
     throw serverTimeout(resource, 'update', 1)

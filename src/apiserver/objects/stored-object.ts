@@ -12,6 +12,9 @@ import { decodeObjectOf } from '../../api/schema/decode-object.ts'
 import { StoreError, type Entry } from '../../store/store.ts'
 import { fromStorage, isStoredAsServed, toStorage, upgradeForeign } from './conversion.ts'
 
+/** What of an entry an object is made of. */
+export type StoredValue = Pick<Entry, 'value' | 'modRevision'>
+
 /** An object with the store entry it came from. */
 export type StoredObject = Readonly<{ object: ApiObject; entry: Entry }>
 
@@ -44,7 +47,7 @@ export function encodeValue(resource: ApiResource, object: ApiObject): Buffer {
 }
 
 /** Parses an entry into the resource's version; the object carries the entry's revision. */
-export function decodeValue(resource: ApiResource, { value, modRevision }: Entry): ApiObject {
+export function decodeValue(resource: ApiResource, { value, modRevision }: StoredValue): ApiObject {
   const { sameVersion, prefix } = formsOf(resource)
   const ours = startsWith(value, prefix)
   const stored = ours ? JSON.parse(value.toString()) as ApiObject : upgradeForeign(resource, parseValue(resource, value))
@@ -67,14 +70,14 @@ function parseValue(resource: ApiResource, value: Buffer): ApiObject {
 export type Parts = readonly [Buffer, Buffer]
 
 /** The whole object. */
-export function wholeBytes(resource: ApiResource, entry: Entry): Parts {
+export function wholeBytes(resource: ApiResource, entry: StoredValue): Parts {
   const { typeHead, prefix, sameVersion } = formsOf(resource)
   if (!sameVersion || !startsWith(entry.value, prefix)) return [Buffer.from(JSON.stringify(decodeValue(resource, entry))), EMPTY]
   return [Buffer.from(`${typeHead}${METADATA}"resourceVersion":"${entry.modRevision}",`), entry.value.subarray(prefix.length)]
 }
 
 /** The same without kind and apiVersion, as items of typed lists are. */
-export function itemBytes(resource: ApiResource, entry: Entry): Parts {
+export function itemBytes(resource: ApiResource, entry: StoredValue): Parts {
   const { prefix, sameVersion } = formsOf(resource)
   if (!sameVersion || !startsWith(entry.value, prefix)) {
     const { apiVersion: _apiVersion, kind: _kind, ...item } = decodeValue(resource, entry)

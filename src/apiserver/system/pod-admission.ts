@@ -43,7 +43,7 @@ export class PodAdmission implements AdmissionPlugin {
       if (secrets !== undefined && secrets.length > 0) spec.imagePullSecrets = [...secrets]
     }
     const automount = spec.automountServiceAccountToken ?? (account.object['automountServiceAccountToken'] as boolean | undefined) ?? true
-    if (automount) mountServiceAccountToken(spec, context.suffix)
+    if (automount) mountServiceAccountToken(spec, context.suffix())
   }
 
   async #priority(draft: Draft, spec: PodSpec, context: AdmissionContext): Promise<void> {

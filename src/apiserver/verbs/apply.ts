@@ -8,16 +8,16 @@ import { formatGroupVersion } from '../../api/registry/resource.ts'
 import { required } from '../../api/status/field-error.ts'
 import { badRequest, conflict, invalidObject, notFoundObject, staleObject } from '../../api/status/status.ts'
 import { asObject } from '../http/decode-body.ts'
-import { sendValue } from '../http/send.ts'
 import { fieldRules, type Call } from './call.ts'
 import { createObject } from './create.ts'
-import { renderObject, renderingOf } from './render.ts'
+import { renderingOf } from './render.ts'
+import { sendWritten } from './send-written.ts'
 import { writerOf } from './tracking.ts'
 import { authorizeCreate, updateObject } from './update.ts'
 import type { WriteOptions } from './write-options.ts'
 
 export async function apply(call: Call, options: WriteOptions, body: Buffer): Promise<void> {
-  const { exchange, request, resource, strategy, negotiated, serving } = call
+  const { exchange, request, resource, strategy, negotiated } = call
   if (options.statedManager === '') {
     throw invalidObject({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [required('fieldManager', 'is required for apply patch')])
   }
@@ -34,14 +34,13 @@ export async function apply(call: Call, options: WriteOptions, body: Buffer): Pr
   }
   const track = (draft: Draft): void => finishApply(draft, managers)
   const updated = await updateObject(call, options, merge, track)
-  if (updated !== undefined) return sendValue(exchange, 200, negotiated.format, renderObject(updated.object, strategy, rendering, serving.clock.now()))
+  if (updated !== undefined) return sendWritten(call, 200, rendering, updated)
   if (request.subresource !== '') throw notFoundObject(resource, request.name)
   const uid = applied.metadata.uid ?? ''
   if (uid !== '') throw conflict(resource, request.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`)
   if ((applied.metadata.resourceVersion ?? '') !== '') throw staleObject(resource, request.name)
   authorizeCreate(call)
-  const created = await createObject(call, merge(undefined), options, track)
-  sendValue(exchange, 201, negotiated.format, renderObject(created, strategy, rendering, serving.clock.now()))
+  sendWritten(call, 201, rendering, await createObject(call, merge(undefined), options, track))
 }
 
 function parseApplied(call: Call, options: WriteOptions, body: Buffer): Draft {

@@ -1,7 +1,7 @@
 // What a verb works with: the request, the resource it names and the parts of the server.
 
 import { randomBytes, randomUUID } from 'node:crypto'
-import { nameSuffix } from '../../api/metadata/generate-name.ts'
+import { NAME_SUFFIX_LENGTH, nameSuffix } from '../../api/metadata/generate-name.ts'
 import type { ApiResource } from '../../api/registry/resource.ts'
 import type { Strategy, UserInfo, WriteContext } from '../../api/registry/strategy.ts'
 import type { Clock } from '../../ops/clock.ts'
@@ -14,6 +14,7 @@ import type { ResourceRequest } from '../http/request-info.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import type { WatchHub } from '../watch/hub.ts'
 import type { Admission } from './admission.ts'
+import type { NamespaceGuard } from './namespace-guard.ts'
 import type { WriteOptions } from './write-options.ts'
 
 /** The parts of the server that verbs use. */
@@ -21,8 +22,7 @@ export type Serving = Readonly<{
   objects: ObjectStore
   hub: WatchHub
   admission: Admission
-  /** The resource of namespaces themselves. */
-  namespaces: ApiResource
+  namespaceGuard: NamespaceGuard
   authorizer: Authorizer
   clock: Clock
   log: Logger
@@ -40,7 +40,7 @@ export type Call = Readonly<{
 
 /** Time, uid and random name part for one try of a write. */
 export const writeContext = ({ serving, user }: Readonly<{ serving: Serving; user: UserInfo }>): WriteContext => ({
-  nowMs: serving.clock.now(), uid: randomUUID(), suffix: nameSuffix(randomBytes(8)), user,
+  nowMs: serving.clock.now(), uid: randomUUID(), suffix: () => nameSuffix(randomBytes(NAME_SUFFIX_LENGTH)), user,
 })
 
 /** How a write treats fields that its kind does not have. */

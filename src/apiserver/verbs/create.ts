@@ -5,12 +5,11 @@ import { cloneJson, type ApiObject, type Draft } from '../../api/object.ts'
 import { beginCreate, finishCreate } from '../../api/registry/write.ts'
 import { alreadyExists, nameExhausted, serverTimeout } from '../../api/status/status.ts'
 import { checkNodeBody } from '../authorization/node-scope.ts'
-import { sendValue } from '../http/send.ts'
 import { decodeObject } from '../http/decode-body.ts'
-import { joinParts } from '../objects/object-store.ts'
+import { joinParts, type Written } from '../objects/object-store.ts'
 import { fieldRules, writeContext, type Call } from './call.ts'
-import { guardNamespace } from './namespace-guard.ts'
-import { renderObject, renderingOf } from './render.ts'
+import { renderingOf } from './render.ts'
+import { sendWritten } from './send-written.ts'
 import { trackChange } from './tracking.ts'
 import { parseWriteOptions, type WriteOptions } from './write-options.ts'
 
@@ -18,16 +17,15 @@ import { parseWriteOptions, type WriteOptions } from './write-options.ts'
 const MAX_TRIES = 20
 
 export async function create(call: Call): Promise<void> {
-  const { exchange, resource, strategy, negotiated, serving } = call
+  const { exchange, resource, negotiated } = call
   const options = parseWriteOptions(exchange.query, exchange.headers)
   const rendering = renderingOf(negotiated, exchange.query)
   const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource, fieldRules(call, options))
-  const object = await createObject(call, body, options)
-  sendValue(exchange, 201, negotiated.format, renderObject(object, strategy, rendering, serving.clock.now()))
+  sendWritten(call, 201, rendering, await createObject(call, body, options))
 }
 
 /** Runs a body through defaults, allocation and validation into the store. Answers the stored object. */
-export async function createObject(call: Call, body: Draft, options: WriteOptions, track = trackChange(call, options)): Promise<ApiObject> {
+export async function createObject(call: Call, body: Draft, options: WriteOptions, track = trackChange(call, options)): Promise<Written> {
   const { serving, exchange, request, resource, strategy } = call
   const { signal } = exchange
   const generated = (body.metadata.name ?? '') === '' && request.name === '' && (body.metadata.generateName ?? '') !== ''
@@ -37,7 +35,7 @@ export async function createObject(call: Call, body: Draft, options: WriteOption
     const context = writeContext({ serving, user: exchange.user })
     beginCreate({ resource, strategy }, draft, request, context, fresh => track(fresh, undefined))
     checkNodeBody(exchange.user, resource, draft)
-    const guard = await guardNamespace(serving.objects, serving.namespaces, { resource, object: draft }, signal)
+    const guard = await serving.namespaceGuard.check(resource, draft, signal)
     const admitted = await serving.admission.create(resource, draft, {
       ...context, dryRun: options.dryRun, subresource: '', signal, warn: text => exchange.warn(text),
     })
@@ -51,10 +49,10 @@ export async function createObject(call: Call, body: Draft, options: WriteOption
       admitted.settle?.('failed')
       const existing = await serving.objects.read(resource, { namespace: draft.metadata.namespace ?? '', name: draft.metadata.name! }, { signal })
       if (existing !== undefined) throw existsError(call, existing.object)
-      return draft
+      return { object: draft }
     }
     const outcome = await serving.objects.insert(resource, draft, { parts: joinParts(guard, admitted), ...ttlOf(call) }, { signal })
-    if (outcome.kind === 'inserted') return outcome.object
+    if (outcome.kind === 'inserted') return outcome
     if (outcome.kind === 'exists') {
       names += 1
       if (!generated) throw existsError(call, outcome.existing)

@@ -10,10 +10,10 @@ import type { ExpectedKind } from '../../api/schema/decode-object.ts'
 import { forbidden } from '../../api/status/field-error.ts'
 import { badRequest, invalidObject, notFoundObject, unsupportedMediaType } from '../../api/status/status.ts'
 import { asObject, mediaType, type FieldRules } from '../http/decode-body.ts'
-import { sendValue } from '../http/send.ts'
 import { apply } from './apply.ts'
 import { fieldRules, type Call } from './call.ts'
-import { renderObject, renderingOf } from './render.ts'
+import { renderingOf } from './render.ts'
+import { sendWritten } from './send-written.ts'
 import { updateObject } from './update.ts'
 import { parseWriteOptions } from './write-options.ts'
 
@@ -25,7 +25,7 @@ export const PATCH_TYPES = {
 } as const
 
 export async function patch(call: Call): Promise<void> {
-  const { exchange, request, resource, strategy, negotiated, serving } = call
+  const { exchange, request, resource, negotiated } = call
   const options = parseWriteOptions(exchange.query, exchange.headers, 'PatchOptions')
   const rendering = renderingOf(negotiated, exchange.query)
   const type = mediaType(exchange.headers['content-type'])
@@ -38,7 +38,7 @@ export async function patch(call: Call): Promise<void> {
   const rules = fieldRules(call, options)
   const outcome = await updateObject(call, options, old => patched(resource, old, change, rules))
   if (outcome === undefined) throw notFoundObject(resource, request.name)
-  sendValue(exchange, 200, negotiated.format, renderObject(outcome.object, strategy, rendering, serving.clock.now()))
+  sendWritten(call, 200, rendering, outcome)
 }
 
 /** A patched copy of an object that is only a view (Scale). Throws like `patch`. */

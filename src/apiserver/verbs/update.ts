@@ -5,16 +5,16 @@ import { agreeWithPath, beginUpdate, finishUpdate, isUnchanged, missingResourceV
 import { conflict, notFoundObject, staleObject } from '../../api/status/status.ts'
 import { forbiddenError } from '../authorization/forbidden.ts'
 import { decodeObject } from '../http/decode-body.ts'
-import { sendValue } from '../http/send.ts'
 import type { UpdateOutcome, UpdatePlan } from '../objects/object-store.ts'
 import { fieldRules, writeContext, type Call } from './call.ts'
 import { createObject, ttlOf } from './create.ts'
-import { renderObject, renderingOf } from './render.ts'
+import { renderingOf } from './render.ts'
+import { sendWritten } from './send-written.ts'
 import { trackChange, type Track } from './tracking.ts'
 import { parseWriteOptions, type WriteOptions } from './write-options.ts'
 
 export async function update(call: Call): Promise<void> {
-  const { exchange, request, resource, strategy, negotiated, serving } = call
+  const { exchange, request, resource, strategy, negotiated } = call
   const options = parseWriteOptions(exchange.query, exchange.headers, 'UpdateOptions')
   const rendering = renderingOf(negotiated, exchange.query)
   const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], resource, fieldRules(call, options))
@@ -26,10 +26,9 @@ export async function update(call: Call): Promise<void> {
     if (!strategy.createsOnUpdate || request.subresource !== '') throw notFoundObject(resource, request.name)
     if ((body.metadata.resourceVersion ?? '') !== '') throw staleObject(resource, request.name)
     authorizeCreate(call)
-    const created = await createObject(call, body, options)
-    return sendValue(exchange, 201, negotiated.format, renderObject(created, strategy, rendering, serving.clock.now()))
+    return sendWritten(call, 201, rendering, await createObject(call, body, options))
   }
-  sendValue(exchange, 200, negotiated.format, renderObject(outcome.object, strategy, rendering, serving.clock.now()))
+  sendWritten(call, 200, rendering, outcome)
 }
 
 /** A write that turns out to create needs that permission as well. Throws 403. */

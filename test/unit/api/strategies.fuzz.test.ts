@@ -10,7 +10,7 @@ import { typeOf, typeOfKind, type FieldType, type ObjectType } from '../../../sr
 import { StatusError } from '../../../src/api/status/status.ts'
 import { strategyOf } from '../../../src/api/strategies/index.ts'
 
-const context: WriteContext = { nowMs: Date.UTC(2026, 0, 2), uid: 'u', suffix: 'bcdfg', user: { username: 'u', groups: [] } }
+const context: WriteContext = { nowMs: Date.UTC(2026, 0, 2), uid: 'u', suffix: () => 'bcdfg', user: { username: 'u', groups: [] } }
 const STORED = BUILTIN_RESOURCES.filter(({ depth }) => depth !== 'virtual')
 
 const word = fc.constantFrom(

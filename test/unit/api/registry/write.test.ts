@@ -10,7 +10,7 @@ import { StatusError } from '../../../../src/api/status/status.ts'
 
 const resource = builtinIndex().find('', 'v1', 'configmaps')!
 const target = { resource, strategy: strategyOf(resource) }
-const context: WriteContext = { nowMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678), uid: 'u-1', suffix: 'bcdfg', user: { username: 'u', groups: [] } }
+const context: WriteContext = { nowMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678), uid: 'u-1', suffix: () => 'bcdfg', user: { username: 'u', groups: [] } }
 const path = { namespace: 'ns', name: '' }
 const body = (metadata: Record<string, unknown>): ApiObject => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata }) as ApiObject
 
