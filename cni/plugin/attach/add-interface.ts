@@ -37,12 +37,13 @@ export async function addInterface(host: CniHost, request: CniRequest, options: 
   const bandwidth = options.kind === 'weft' ? readBandwidth(request.config) : undefined
   await refuseSecondAttachment(host, request)
   await outlastFormer(host, request, options.pod)
-  const draft = draftOf(request, config, options)
+  const podMac = config.mac ?? randomMac()
+  const draft = draftOf(request, config, { ...options, podMac })
   let record = config.ipam === undefined ? draft : await allocate(host, { network: request.network, ipam: config.ipam, draft, signal: options.signal })
   try {
     if (config.ipam === undefined) await host.store.put(record)
     host.reached('add:reserved')
-    let result = await wire(host, request, { ...options, config, record })
+    let result = await wire(host, request, { ...options, config, record, podMac })
     if (ports !== undefined) record = { ...record, ports: claimsFor(ports, record.addresses.map(held => held.address)) }
     if (bandwidth?.egress !== undefined) record = { ...record, ifb: ifbName(request, request.network) }
     if (record.ports.length > 0 || record.ifb !== undefined) await host.store.put(record)
@@ -75,7 +76,7 @@ async function outlastFormer(host: CniHost, request: CniRequest, pod: PodNamespa
   if (leaving) await host.reaper.reap()
 }
 
-const draftOf = (request: CniRequest, config: BridgeConfig, options: AddOptions): Attachment => ({
+const draftOf = (request: CniRequest, config: BridgeConfig, options: AddOptions & Readonly<{ podMac: Mac }>): Attachment => ({
   role: 'interface',
   madeAs: options.kind,
   network: request.network,
@@ -84,7 +85,10 @@ const draftOf = (request: CniRequest, config: BridgeConfig, options: AddOptions)
   state: 'reserved',
   startedNs: options.startedNs,
   netnsInode: options.pod.inode,
-  link: { host: hostLinkName(request), bridge: config.bridge, hairpin: config.hairpinMode, isolated: config.portIsolation, gateway: config.isGateway },
+  link: {
+    host: hostLinkName(request), bridge: config.bridge, hairpin: config.hairpinMode, isolated: config.portIsolation, gateway: config.isGateway,
+    promiscuous: config.promiscMode, vlans: config.vlans, onlyMac: config.macSpoofCheck ? options.podMac : undefined,
+  },
   addresses: [],
   storage: { kind: 'own', pool: request.network },
   masquerade: config.ipMasq,
@@ -92,8 +96,8 @@ const draftOf = (request: CniRequest, config: BridgeConfig, options: AddOptions)
   ifb: undefined,
 })
 
-async function wire(host: CniHost, request: CniRequest, options: AddOptions & Readonly<{ config: BridgeConfig; record: Attachment }>): Promise<CniResult> {
-  const { config, record, signal } = options
+async function wire(host: CniHost, request: CniRequest, options: AddOptions & Readonly<{ config: BridgeConfig; record: Attachment; podMac: Mac }>): Promise<CniResult> {
+  const { config, record, podMac, signal } = options
   const lease = options.kind === 'weft' ? host.lease() : undefined
   const mtu = config.mtu ?? lease?.mtu
   const ips = ipsOf(record.addresses, 2)
@@ -104,10 +108,10 @@ async function wire(host: CniHost, request: CniRequest, options: AddOptions & Re
   const bridge = await ensureBridge(host, { config, record, mtu, signal })
   host.reached('add:bridge')
   const hostName = hostLinkName(request)
-  const podMac = config.mac ?? randomMac()
+  if (config.macSpoofCheck) await host.rules.sync({ signal }) // before the pod can send
   const pair = {
     hostName, hostMac: randomMac(), podName: request.ifname, podMac, podNetnsFd: options.pod.fd, mtu, bridgeIndex: bridge.index,
-    alias: formatAlias({ ...request, addresses: record.addresses.map(each => each.address) }), hairpin: config.hairpinMode, isolated: config.portIsolation,
+    alias: formatAlias({ ...request, addresses: record.addresses.map(each => each.address) }), hairpin: config.hairpinMode, isolated: config.portIsolation, vlans: config.vlans,
   }
   await addPair(host.network, pair, { signal })
   host.reached('add:pair')
@@ -118,12 +122,13 @@ async function wire(host: CniHost, request: CniRequest, options: AddOptions & Re
     : await host.network.waitForLink(hostName, isForwarding, { signal: AbortSignal.any([signal, AbortSignal.timeout(FORWARDING_LIMIT_MS)]) })
   host.reached('add:forwarding')
   if (ips.length > 0) await announcePod({ netnsFd: options.pod.fd, link: podLink }, { clock: host.clock, signal })
-  introduce(host, { linkIndex: bridge.index, addresses: record.addresses, mac: podLink.mac ?? podMac })
+  introduce(host, { linkIndex: bridge.gateway.index, addresses: record.addresses, mac: podLink.mac ?? podMac })
   return {
     interfaces: [
       { name: bridge.name, ...(bridge.mac !== undefined && { mac: bridge.mac }) },
       { name: hostName, mac: hostLink?.mac ?? pair.hostMac },
       { name: request.ifname, mac: podLink.mac ?? podMac, sandbox: request.netns },
+      ...(bridge.gateway.index === bridge.index ? [] : [{ name: bridge.gateway.name, ...(bridge.gateway.mac !== undefined && { mac: bridge.gateway.mac }) }]),
     ],
     ips,
     routes,
@@ -161,6 +166,8 @@ async function ensureBridge(host: CniHost, options: Readonly<{ config: BridgeCon
     mtu: options.mtu,
     promiscuous: config.promiscMode,
     gateways: uniqueAddresses(gateways),
+    filtersVlans: config.vlans !== undefined,
+    gatewayVlan: gateways.length === 0 ? undefined : config.vlans?.native,
     // A subnet that was ours and that no pod lives in any more left its gateway behind: the host was given another lease.
     mayReplace: address => config.forceAddress || (ownsAddresses && !isInUse(host, config.bridge, address, record)),
   }, options)

@@ -13,7 +13,7 @@ export function claimsFor(options: PortOptions, addresses: readonly Address[]): 
   return options.mappings.flatMap(({ protocol, hostPort, hostIp, containerPort }) =>
     targets
       .filter(target => hostIp === undefined || hostIp.family === target.family)
-      .map(target => ({ protocol, hostPort, hostIp, target, containerPort, snat: options.snat, masqueradeAll: options.masqueradeAll })),
+      .map(target => ({ protocol, hostPort, hostIp, target, containerPort, snat: options.snat, masqueradeAll: options.masqueradeAll, conditions: options.conditions[target.family] })),
   )
 }
 

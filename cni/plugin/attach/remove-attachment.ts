@@ -1,7 +1,7 @@
 // Taking an attachment down, in two parts: what the caller waits for, and what may end after the answer. Every step may
 // find its work done already; one that fails does not keep the others from running, and the record stays for another try.
 
-import type { Attachment } from '../attachment/attachment.ts'
+import { gatewayLinkName, type Attachment } from '../attachment/attachment.ts'
 import type { CniHost } from '../host/cni-host.ts'
 import { releaseInFolder } from '../ipam/host-local-folder.ts'
 import { RELEASE_LIMIT_MS } from './allocate.ts'
@@ -29,7 +29,7 @@ export async function removeAttachment(host: CniHost, attachment: Attachment): P
       errors.push(error)
     }
   }
-  const hasRules = deleting.ports.length > 0 || deleting.masquerade
+  const hasRules = deleting.ports.length > 0 || deleting.masquerade || deleting.link?.onlyMac !== undefined
   if (hasRules) await attempt(() => host.rules.sync({ signal }))
   if (deleting.ports.length > 0) await attempt(() => cutDatagramFlows(host, deleting.ports, { signal }))
   host.reached('del:rules')
@@ -57,7 +57,7 @@ const linksOf = ({ link, ifb }: Attachment): readonly string[] => [link?.host, i
 /** The host's own ARP and ND entries for the pod: the next owner of the address has another MAC. */
 async function forgetNeighbours(host: CniHost, attachment: Attachment, signal: AbortSignal): Promise<void> {
   if (attachment.link === undefined || attachment.addresses.length === 0) return
-  const bridge = await host.network.rtnl.links.get(attachment.link.bridge, { signal })
-  if (bridge === undefined) return
-  for (const { address } of attachment.addresses) await host.network.rtnl.neighbours.remove({ linkIndex: bridge.index, address }, { signal })
+  const link = await host.network.rtnl.links.get(gatewayLinkName(attachment.link), { signal })
+  if (link === undefined) return
+  for (const { address } of attachment.addresses) await host.network.rtnl.neighbours.remove({ linkIndex: link.index, address }, { signal })
 }

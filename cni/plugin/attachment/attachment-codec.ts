@@ -1,8 +1,11 @@
 // Attachments as lines of the journal.
 
 import { formatAddress, parseAddress, type Address } from '../../../src/net/ip/address.ts'
+import { parseMac } from '../../../src/net/ip/mac.ts'
 import { PROTOCOLS, parsePort } from '../../../src/net/ip/port.ts'
 import { InputError } from '../../../src/ops/errors.ts'
+import { formatConditions, readConditions } from '../config/conditions.ts'
+import type { PortVlans } from '../config/port-vlans.ts'
 import { PLUGIN_KINDS, type PluginKind } from '../kind/plugin-kind.ts'
 import { Fields } from '../request/fields.ts'
 import type { AddressStorage, Attachment, AttachmentState, HeldAddress, PortClaim, Role } from './attachment.ts'
@@ -21,7 +24,9 @@ export const attachmentToJson = (attachment: Attachment): Record<string, unknown
   storage: attachment.storage,
   ...(attachment.masquerade && { masquerade: true }),
   ...(attachment.ports.length > 0 && {
-    ports: attachment.ports.map(claim => ({ ...claim, hostIp: claim.hostIp && formatAddress(claim.hostIp), target: formatAddress(claim.target) })),
+    ports: attachment.ports.map(({ conditions, ...claim }) => ({
+      ...claim, hostIp: claim.hostIp && formatAddress(claim.hostIp), target: formatAddress(claim.target), ...(conditions.length > 0 && { conditions: formatConditions(conditions) }),
+    })),
   }),
   ...(attachment.ifb && { ifb: attachment.ifb }),
 })
@@ -42,6 +47,8 @@ export function attachmentFromJson(value: object): Attachment {
     link: link && {
       host: required(link, 'host'), bridge: required(link, 'bridge'),
       hairpin: link.boolean('hairpin') ?? false, isolated: link.boolean('isolated') ?? false, gateway: link.boolean('gateway') ?? false,
+      promiscuous: link.boolean('promiscuous') ?? false, vlans: readVlans(link.object('vlans')),
+      onlyMac: link.has('onlyMac') ? parseMac(required(link, 'onlyMac'), link.name('onlyMac')) : undefined,
     },
     addresses: fields.objects('addresses').map(readHeld),
     storage: readStorage(fields.object('storage') ?? new Fields({}, 'storage.')),
@@ -51,6 +58,13 @@ export function attachmentFromJson(value: object): Attachment {
   }
 }
 
+const readVlans = (fields: Fields | undefined): PortVlans | undefined =>
+  fields && {
+    native: fields.integer('native'),
+    trunk: fields.objects('trunk').map(run => ({ first: run.integer('first') ?? 0, last: run.integer('last') ?? 0 })),
+    keepsDefault: fields.boolean('keepsDefault') ?? false,
+  }
+
 const readHeld = (fields: Fields): HeldAddress => ({
   set: fields.integer('set') ?? 0,
   address: readAddress(fields, 'address'),
@@ -58,15 +72,19 @@ const readHeld = (fields: Fields): HeldAddress => ({
   gateway: optionalAddress(fields, 'gateway'),
 })
 
-const readClaim = (fields: Fields): PortClaim => ({
-  protocol: oneOf(fields, 'protocol', PROTOCOLS),
-  hostPort: parsePort(fields.integer('hostPort'), fields.name('hostPort')),
-  containerPort: parsePort(fields.integer('containerPort'), fields.name('containerPort')),
-  hostIp: optionalAddress(fields, 'hostIp'),
-  target: readAddress(fields, 'target'),
-  snat: fields.boolean('snat') ?? false,
-  masqueradeAll: fields.boolean('masqueradeAll') ?? false,
-})
+function readClaim(fields: Fields): PortClaim {
+  const target = readAddress(fields, 'target')
+  return {
+    protocol: oneOf(fields, 'protocol', PROTOCOLS),
+    hostPort: parsePort(fields.integer('hostPort'), fields.name('hostPort')),
+    containerPort: parsePort(fields.integer('containerPort'), fields.name('containerPort')),
+    hostIp: optionalAddress(fields, 'hostIp'),
+    target,
+    snat: fields.boolean('snat') ?? false,
+    masqueradeAll: fields.boolean('masqueradeAll') ?? false,
+    conditions: readConditions(fields.strings('conditions'), { field: fields.name('conditions'), family: target.family }),
+  }
+}
 
 const readStorage = (fields: Fields): AddressStorage =>
   oneOf(fields, 'kind', ['own', 'host-local'] as const) === 'own'

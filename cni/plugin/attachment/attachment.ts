@@ -1,7 +1,10 @@
 // An attachment: one interface of one container, and everything on this host that exists for its sake.
 
 import type { Address } from '../../../src/net/ip/address.ts'
+import type { Mac } from '../../../src/net/ip/mac.ts'
 import type { Port, Protocol } from '../../../src/net/ip/port.ts'
+import type { Condition } from '../config/conditions.ts'
+import { vlanGatewayName, type PortVlans } from '../config/port-vlans.ts'
 import type { PluginKind } from '../kind/plugin-kind.ts'
 import type { AttachmentId } from './names.ts'
 
@@ -25,6 +28,8 @@ export type PortClaim = Readonly<{
   containerPort: Port
   snat: boolean
   masqueradeAll: boolean
+  /** Under which the port counts; an empty list: always. */
+  conditions: readonly Condition[]
 }>
 
 /** The host's end, and how it sits on its bridge. */
@@ -35,7 +40,15 @@ export type HostLink = Readonly<{
   isolated: boolean
   /** The bridge carries the gateways of the attachment's addresses. */
   gateway: boolean
+  promiscuous: boolean
+  /** Undefined: the bridge need not tell VLANs apart. */
+  vlans: PortVlans | undefined
+  /** The only MAC that the pod may send from; undefined: any. */
+  onlyMac: Mac | undefined
 }>
+
+/** Where gateway addresses stand and neighbours are known: the bridge, or the host's link in the pod's VLAN. */
+export const gatewayLinkName = ({ bridge, vlans }: HostLink): string => (vlans?.native === undefined ? bridge : vlanGatewayName(bridge, vlans.native))
 
 export type AddressStorage =
   | Readonly<{ kind: 'own'; pool: string }>

@@ -6,6 +6,7 @@ import { checkInterfaceName, type CniRequest } from '../request/parse-request.ts
 import { readDns } from '../result/read-result.ts'
 import type { CniDns } from '../result/result.ts'
 import { readIpamConfig, type IpamConfig } from './ipam-config.ts'
+import { readPortVlans, type PortVlans } from './port-vlans.ts'
 
 export type BridgeConfig = Readonly<{
   bridge: string
@@ -21,6 +22,10 @@ export type BridgeConfig = Readonly<{
   /** The pod's end stays down. */
   linkDown: boolean
   portIsolation: boolean
+  /** Undefined: the bridge need not tell VLANs apart. */
+  vlans: PortVlans | undefined
+  /** What the pod sends passes only with the MAC that it was given. */
+  macSpoofCheck: boolean
   /** Replaces what IPAM says, as a whole, when any field is set. */
   dns: CniDns
   mac: Mac | undefined
@@ -34,7 +39,7 @@ export type BridgeConfig = Readonly<{
  */
 export function readBridgeConfig(request: CniRequest, kind: 'weft' | 'bridge'): BridgeConfig {
   const { config } = request
-  refuseUnsupported(request)
+  checkMasqueradeBackend(request)
   const weft = kind === 'weft'
   const isDefaultGateway = config.boolean('isDefaultGateway') ?? weft
   const bridge = config.string('bridge') || 'cni0'
@@ -52,6 +57,8 @@ export function readBridgeConfig(request: CniRequest, kind: 'weft' | 'bridge'): 
     duplicateAddressDetection: config.boolean('enabledad') ?? false,
     linkDown: config.boolean('disableContainerInterface') ?? false,
     portIsolation: config.boolean('portIsolation') ?? false,
+    vlans: readPortVlans(config, bridge),
+    macSpoofCheck: config.boolean('macspoofchk') ?? false,
     dns: readDns(config.object('dns')),
     mac: readMac(request),
     ipam: layer2 ? undefined : readIpamConfig(request),
@@ -79,15 +86,8 @@ function readMtu(value: number | undefined): number | undefined {
   return value
 }
 
-function refuseUnsupported({ config }: CniRequest): void {
-  const refuse = (key: string, value: unknown): never => {
-    throw new CniError('CNI_UNSUPPORTED_FIELD', `${key}: ${JSON.stringify(value)} is not supported`)
-  }
-  const vlan = config.integer('vlan')
-  if (vlan !== undefined && vlan !== 0) refuse('vlan', vlan)
-  if ((config.array('vlanTrunk')?.length ?? 0) > 0) refuse('vlanTrunk', config.raw('vlanTrunk'))
-  if (config.boolean('preserveDefaultVlan') === true) refuse('preserveDefaultVlan', true)
-  if (config.boolean('macspoofchk') === true) refuse('macspoofchk', true)
+/** Either is served by the table of our own; the key is still checked. */
+function checkMasqueradeBackend({ config }: CniRequest): void {
   const backend = config.string('ipMasqBackend') || undefined
   if (backend !== undefined && backend !== 'iptables' && backend !== 'nftables') {
     throw invalid(`ipMasqBackend: ${JSON.stringify(backend)} is neither "iptables" nor "nftables"`)

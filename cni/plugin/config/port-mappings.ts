@@ -1,9 +1,10 @@
 // Host ports that a pod asks for: runtimeConfig.portMappings and the keys of the portmap plugin.
 
-import { parseAddress, type Address } from '../../../src/net/ip/address.ts'
+import { parseAddress, type Address, type Family } from '../../../src/net/ip/address.ts'
 import { PROTOCOLS, type Port, type Protocol } from '../../../src/net/ip/port.ts'
 import { CniError } from '../cni-error.ts'
 import type { Fields } from '../request/fields.ts'
+import { conditionDialect, readConditions, type Condition } from './conditions.ts'
 
 export type PortMapping = Readonly<{
   protocol: Protocol
@@ -19,14 +20,20 @@ export type PortOptions = Readonly<{
   snat: boolean
   /** Masquerade every source. */
   masqueradeAll: boolean
+  /** Under which the ports count at all; an empty list: always. */
+  conditions: Readonly<Record<Family, readonly Condition[]>>
 }>
 
 export function readPortOptions(config: Fields): PortOptions {
-  refuseUnsupported(config)
+  checkBackend(config)
   return {
     mappings: (config.object('runtimeConfig')?.objects('portMappings') ?? []).map(readMapping),
     snat: config.boolean('snat') ?? true,
     masqueradeAll: config.boolean('masqAll') ?? false,
+    conditions: {
+      4: readConditions(config.strings('conditionsV4'), { field: config.name('conditionsV4'), family: 4 }),
+      6: readConditions(config.strings('conditionsV6'), { field: config.name('conditionsV6'), family: 6 }),
+    },
   }
 }
 
@@ -49,16 +56,15 @@ function readPort(fields: Fields, key: string): Port {
   return value as Port
 }
 
-/** Rule fragments of one packet-filter program, and marks of chains that Weft does not have. */
-function refuseUnsupported(config: Fields): void {
-  for (const key of ['conditionsV4', 'conditionsV6']) {
-    const first = config.strings(key)[0]
-    if (first === undefined) continue
-    const backend = config.string('backend')
-    const kind = /^[-!]/.test(first) ? 'iptables' : 'nftables'
-    if (backend !== undefined && backend !== kind) throw new CniError('CNI_INVALID_NETWORK_CONFIG', `${key}: ${JSON.stringify(first)} is no ${backend} condition`)
-    throw new CniError('CNI_UNSUPPORTED_FIELD', `${config.name(key)}: ${JSON.stringify(first)}: conditions are not supported`)
+/** Keys that only say how the upstream plugin is to write its rules: what they exclude is refused, and what we cannot do. */
+function checkBackend(config: Fields): void {
+  const backend = config.string('backend')
+  if (backend !== undefined && backend !== 'iptables' && backend !== 'nftables') {
+    throw new CniError('CNI_INVALID_NETWORK_CONFIG', `backend: ${JSON.stringify(backend)} is neither "iptables" nor "nftables"`)
   }
+  const dialects = ['conditionsV4', 'conditionsV6'].map(key => ({ key, words: config.strings(key), dialect: conditionDialect(config.strings(key)) })).filter(each => each.dialect !== undefined)
+  const other = dialects.find(({ dialect }) => dialect !== (backend ?? dialects[0]!.dialect))
+  if (other !== undefined) throw new CniError('CNI_INVALID_NETWORK_CONFIG', `${other.key}: ${JSON.stringify(other.words[0])} is no ${backend ?? dialects[0]!.dialect} condition`)
   const chain = config.string('externalSetMarkChain')
   if (chain !== undefined && chain !== '') {
     if (config.integer('markMasqBit') !== undefined) throw new CniError('CNI_INVALID_NETWORK_CONFIG', 'externalSetMarkChain and markMasqBit exclude each other')
@@ -66,10 +72,6 @@ function refuseUnsupported(config: Fields): void {
   }
   const bit = config.integer('markMasqBit')
   if (bit !== undefined && (bit < 0 || bit > 31)) throw new CniError('CNI_INVALID_NETWORK_CONFIG', `markMasqBit: ${bit} is not between 0 and 31`)
-  const backend = config.string('backend')
-  if (backend !== undefined && backend !== 'iptables' && backend !== 'nftables') {
-    throw new CniError('CNI_INVALID_NETWORK_CONFIG', `backend: ${JSON.stringify(backend)} is neither "iptables" nor "nftables"`)
-  }
 }
 
 const rejected = (field: string, value: unknown, problem: string): CniError => new CniError('CNI_HOST_PORT_REJECTED', `${field}: ${JSON.stringify(value)} ${problem}`)

@@ -3,7 +3,7 @@
 import type { InterfaceAddress } from '../../../src/net/ip/prefix.ts'
 import { formatInterfaceAddress } from '../../../src/net/ip/prefix.ts'
 import { isRefusal } from '../../../src/net/netlink/netlink-error.ts'
-import type { Link } from '../../../src/net/rtnetlink/link.ts'
+import type { BridgeInfo, Link } from '../../../src/net/rtnetlink/link.ts'
 import type { Mac } from '../../../src/net/ip/mac.ts'
 import type { Logger } from '../../../src/ops/log.ts'
 import { CniError } from '../cni-error.ts'
@@ -11,6 +11,7 @@ import { ensureBridgeFilter, ensureForwarding, ensureSettings, requireIpv6 } fro
 import type { HostNetwork } from './host-network.ts'
 import { randomMac } from './mac.ts'
 import { planBridgeAddresses } from './plan-bridge-addresses.ts'
+import { ensureVlanGateway } from './vlan-gateway.ts'
 
 export type BridgeSpec = Readonly<{
   name: string
@@ -18,11 +19,20 @@ export type BridgeSpec = Readonly<{
   mtu: number | undefined
   promiscuous: boolean
   gateways: readonly InterfaceAddress[]
+  /** The bridge keeps VLANs apart. */
+  filtersVlans: boolean
+  /** The gateways stand on a link of the host in this VLAN, instead of on the bridge itself. */
+  gatewayVlan: number | undefined
   /** Whether a conflicting address of the bridge may go. */
   mayReplace: (address: InterfaceAddress) => boolean
 }>
 
-export type Bridge = Readonly<{ index: number; name: string; mac: Mac | undefined; mtu: number }>
+type Named = Readonly<{ index: number; name: string; mac: Mac | undefined }>
+export type Bridge = Named & Readonly<{
+  mtu: number
+  /** Carries the gateways: the bridge itself, or the host's link in the VLAN. */
+  gateway: Named
+}>
 
 export class Bridges {
   readonly #host: HostNetwork
@@ -63,7 +73,7 @@ export class Bridges {
 
   #forget(index: number, lost: boolean): void {
     if (!lost) return
-    for (const [key, bridge] of this.#known) if (bridge.index === index) this.#known.delete(key)
+    for (const [key, bridge] of this.#known) if (bridge.index === index || bridge.gateway.index === index) this.#known.delete(key)
   }
 
   async #make(spec: BridgeSpec, options: Readonly<{ signal: AbortSignal }>): Promise<Bridge> {
@@ -79,9 +89,15 @@ export class Bridges {
     if (!link.up || (spec.promiscuous && !link.promiscuous)) {
       await links.change(link.index, { up: true, ...(spec.promiscuous && { promiscuous: true }) }, options)
     }
-    if (spec.gateways.length > 0) await this.#ensureGateways(link, spec, options)
+    if (spec.filtersVlans && !(link.info as BridgeInfo).vlanFiltering) {
+      await links.setBridge(link.index, { vlanFiltering: true }, options)
+      this.#log.warn({ link: spec.name }, 'bridge told to keep vlans apart, as a pod on it asks for')
+    }
+    const gateway = spec.gatewayVlan === undefined ? link : await ensureVlanGateway(this.#host, { bridge: link, vlan: spec.gatewayVlan }, options)
+    if (spec.gateways.length > 0) await this.#ensureGateways(gateway, spec, options)
     if (!ensureBridgeFilter()) this.#log.warn({ link: spec.name }, 'load the module br_netfilter: a Service does not answer pods on the same bridge as its endpoint')
-    const bridge = { index: link.index, name: link.name, mac: link.mac, mtu: link.mtu }
+    const named = ({ index, name, mac }: Link): Named => ({ index, name, mac })
+    const bridge = { ...named(link), mtu: link.mtu, gateway: named(gateway) }
     this.#known.set(keyOf(spec), bridge)
     return bridge
   }
@@ -89,9 +105,12 @@ export class Bridges {
   /** With a MAC of its own, which the bridge keeps however its ports come and go (br_stp_recalculate_bridge_id). */
   async #create(spec: BridgeSpec, options: Readonly<{ signal: AbortSignal }>): Promise<void> {
     try {
-      await this.#host.rtnl.links.add({ name: spec.name, mac: randomMac(), ...(spec.mtu !== undefined && { mtu: spec.mtu }), info: { kind: 'bridge' } }, options)
+      await this.#host.rtnl.links.add({ name: spec.name, mac: randomMac(), ...(spec.mtu !== undefined && { mtu: spec.mtu }), info: { kind: 'bridge', ...(spec.filtersVlans && { vlanFiltering: true }) } }, options)
       this.#log.info({ link: spec.name }, 'bridge made')
     } catch (error) {
+      if (spec.filtersVlans && isRefusal(error, 'EOPNOTSUPP')) {
+        throw new CniError('CNI_KERNEL_REFUSED', `this kernel cannot keep VLANs apart on bridge ${spec.name}`, 'it was built without CONFIG_BRIDGE_VLAN_FILTERING', { cause: error })
+      }
       if (!isRefusal(error, 'EEXIST')) throw error
     }
   }
@@ -123,4 +142,4 @@ export class Bridges {
 /** Routes learned from router advertisements (linux/rtnetlink.h). */
 const RTPROT_RA = 9
 
-const keyOf = (spec: BridgeSpec): string => [spec.name, spec.promiscuous, ...spec.gateways.map(formatInterfaceAddress)].join(' ')
+const keyOf = (spec: BridgeSpec): string => [spec.name, spec.promiscuous, spec.filtersVlans, spec.gatewayVlan, ...spec.gateways.map(formatInterfaceAddress)].join(' ')

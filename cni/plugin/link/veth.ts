@@ -2,11 +2,14 @@
 
 import { NLM_F_CREATE, NLM_F_EXCL } from '../../../src/net/netlink/constants.ts'
 import { RTM_NEWLINK } from '../../../src/net/rtnetlink/constants.ts'
+import { addVlansMessage, removeVlansMessage, VLAN_IDS } from '../../../src/net/rtnetlink/bridge-vlans.ts'
 import { bridgePortMessage, linkChangeMessage, newLinkMessage } from '../../../src/net/rtnetlink/link-codec.ts'
+import type { MessageWriter } from '../../../src/net/netlink/message-writer.ts'
 import { isRefusal } from '../../../src/net/netlink/netlink-error.ts'
 import type { Mac } from '../../../src/net/ip/mac.ts'
 import type { Link } from '../../../src/net/rtnetlink/link.ts'
 import { CniError } from '../cni-error.ts'
+import { portVlansToSet, type PortVlans } from '../config/port-vlans.ts'
 import { ensureSettings } from './host-settings.ts'
 import type { HostNetwork } from './host-network.ts'
 
@@ -21,6 +24,8 @@ export type PairSpec = Readonly<{
   alias: string
   hairpin: boolean
   isolated: boolean
+  /** Undefined: those that the kernel gives every new port. */
+  vlans: PortVlans | undefined
 }>
 
 /** Makes both ends, the host's on the bridge and up. Throws 113 when the pod has an interface of that name already. */
@@ -45,10 +50,20 @@ export async function addPair(host: HostNetwork, spec: PairSpec, options: Readon
   ensureSettings({ [`net/ipv6/conf/${spec.hostName}/accept_ra`]: '0' })
   const operation = `RTM_NEWLINK ${spec.hostName} (up)`
   const failed = host.quick.transact([
+    ...portVlanMessages(host, spec),
     linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation }, spec.hostName, { up: true, alias: spec.alias }),
     bridgePortMessage({ type: RTM_NEWLINK, flags: 0, operation: `${operation}: bridge port` }, spec.hostName, { hairpin: spec.hairpin, isolated: spec.isolated }),
   ]).find(({ error }) => error !== undefined)
   if (failed?.error !== undefined) throw failed.error
+}
+
+/** Before the link is up: no frame passes in a VLAN that is not the pod's. */
+function portVlanMessages(host: HostNetwork, spec: PairSpec): readonly MessageWriter[] {
+  const vlans = spec.vlans && portVlansToSet(spec.vlans)
+  if (vlans === undefined) return []
+  const index = host.getLink(spec.hostName)?.index
+  if (index === undefined) throw new CniError('CNI_TRY_AGAIN_LATER', `link ${spec.hostName} vanished while it was being put into its VLAN`)
+  return [...(spec.vlans!.keepsDefault ? [] : [removeVlansMessage(index, VLAN_IDS)]), addVlansMessage(index, vlans)]
 }
 
 const interfaceExists = (name: string, cause: unknown): CniError =>

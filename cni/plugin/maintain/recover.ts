@@ -49,7 +49,7 @@ async function adopt(host: CniHost, link: Link, links: readonly Link[]): Promise
     state: 'active',
     startedNs: 0n,
     netnsInode: 0n,
-    link: { host: link.name, bridge: bridge?.name ?? 'cni0', hairpin: link.port?.hairpin ?? false, isolated: link.port?.isolated ?? false, gateway: false },
+    link: { host: link.name, bridge: bridge?.name ?? 'cni0', hairpin: link.port?.hairpin ?? false, isolated: link.port?.isolated ?? false, gateway: false, promiscuous: bridge?.promiscuous ?? false, vlans: undefined, onlyMac: undefined },
     addresses: alias.addresses.map((address, set) => ({ set, address, prefixLength: prefixLength(address.family), gateway: undefined })),
     storage: { kind: 'own', pool: LEASE_POOL },
     masquerade: false,

@@ -1,6 +1,7 @@
 // Keys and values of the table's sets: parts of a concatenation padded to four bytes each, all in network order.
 
 import { addressToBytes, type Address } from '../../../src/net/ip/address.ts'
+import { macToBytes, type Mac } from '../../../src/net/ip/mac.ts'
 import { PROTOCOL_NUMBER, type Port, type Protocol } from '../../../src/net/ip/port.ts'
 import { lastAddress, networkAddress, type Prefix } from '../../../src/net/ip/prefix.ts'
 
@@ -26,3 +27,10 @@ export const subnetRange = (pod: Address, subnet: Prefix): Readonly<{ key: Uint8
   key: Uint8Array.from([...addressToBytes(pod), ...addressToBytes(networkAddress(subnet))]),
   keyEnd: Uint8Array.from([...addressToBytes(pod), ...addressToBytes(lastAddress(subnet))]),
 })
+
+/** ifname: sixteen bytes, filled up with zeros */
+export const nameKey = (name: string): Uint8Array => Uint8Array.from(Buffer.from(name.padEnd(IFNAMSIZ, '\0')))
+const IFNAMSIZ = 16
+
+/** ifname . ether_addr: a port and the MAC that may send there */
+export const senderKey = (name: string, mac: Mac): Uint8Array => Uint8Array.from([...nameKey(name), ...macToBytes(mac), 0, 0])

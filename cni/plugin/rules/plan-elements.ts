@@ -5,23 +5,28 @@ import { addressToBytes, type Family } from '../../../src/net/ip/address.ts'
 import { prefixOf } from '../../../src/net/ip/prefix.ts'
 import type { Element } from '../../../src/net/nfnetlink/objects.ts'
 import type { Attachment, PortClaim } from '../attachment/attachment.ts'
-import { addressKey, anywhereKey, subnetRange, targetValue, translatedKey } from './keys.ts'
-
-export const SET_NAMES = ['hostports', 'hostports-at', 'masquerade-all', 'masquerade-local', 'pod-subnets', 'masquerade-pods'] as const
-export type SetName = (typeof SET_NAMES)[number]
+import { conditionsId } from './condition-expressions.ts'
+import { addressKey, anywhereKey, nameKey, senderKey, subnetRange, targetValue, translatedKey } from './keys.ts'
+import { SET_NAMES, type Conditions, type SetName, type TableKey } from './tables.ts'
 
 /** Elements by their key in hex, so that two plans can be compared. */
 export type Elements = Readonly<Record<SetName, ReadonlyMap<string, Element>>>
 
 /** Unspecified means any address of that family; an address of the other family means nothing here. */
-export function planElements(attachments: readonly Attachment[], family: Family): Elements {
+export function planElements(attachments: readonly Attachment[], key: TableKey): Elements {
   const sets = Object.fromEntries(SET_NAMES.map(name => [name, new Map<string, Element>()])) as Record<SetName, Map<string, Element>>
+  // Elements of the other tables' sets stay empty.
   const put = (set: SetName, element: Element): void => {
     sets[set].set(Buffer.from(element.key).toString('hex'), element)
   }
   // Oldest first, so that the newest claim of a port stands: a pod made anew must be reached before its predecessor is deleted.
   for (const attachment of attachments.filter(isLive).toSorted((a, b) => (a.startedNs < b.startedNs ? -1 : 1))) {
     const comment = `${attachment.containerId.slice(0, COMMENT_ID_LENGTH)}/${attachment.ifname}`
+    if (key === 'bridge') {
+      putGuard(put, attachment, comment)
+      continue
+    }
+    const family = key
     for (const claim of attachment.ports) if (claim.target.family === family && matchesFamily(claim, family)) putClaim(put, claim, comment)
     const reachable = attachment.addresses.filter(({ address }) => address.family === family)
     for (const { address, prefixLength } of reachable) {
@@ -41,11 +46,28 @@ const matchesFamily = (claim: PortClaim, family: Family): boolean => claim.hostI
 function putClaim(put: (set: SetName, element: Element) => void, claim: PortClaim, comment: string): void {
   const { protocol, hostPort, hostIp, target, containerPort } = claim
   const data = targetValue(target, containerPort)
-  if (hostIp === undefined || hostIp.bits === 0n) put('hostports', { key: anywhereKey(protocol, hostPort), data, comment })
-  else put('hostports-at', { key: addressKey(hostIp, protocol, hostPort), data, comment })
+  const anywhere = hostIp === undefined || hostIp.bits === 0n
+  const address = anywhere ? anywhereKey(protocol, hostPort) : addressKey(hostIp, protocol, hostPort)
+  if (claim.conditions.length === 0) put(anywhere ? 'hostports' : 'hostports-at', { key: address, data, comment })
+  else put(anywhere ? 'hostports-if' : 'hostports-at-if', { key: Uint8Array.from([...address, ...conditionsId(claim.conditions)]), data, comment })
   const translated = { key: translatedKey(protocol, hostPort, target, containerPort), comment }
   if (claim.masqueradeAll) put('masquerade-all', translated)
   else if (claim.snat) put('masquerade-local', translated)
+}
+
+/** A pod that is held to its MAC: its port is guarded, and the one MAC passes there. */
+function putGuard(put: (set: SetName, element: Element) => void, { link }: Attachment, comment: string): void {
+  if (link?.onlyMac === undefined) return
+  put('guarded-ports', { key: nameKey(link.host), comment })
+  put('port-senders', { key: senderKey(link.host, link.onlyMac), comment })
+}
+
+/** Distinct lists of conditions of a family's host ports, in an order that depends on nothing else. */
+export function planConditions(attachments: readonly Attachment[], key: TableKey): Conditions {
+  if (key === 'bridge') return []
+  const lists = attachments.filter(isLive).flatMap(({ ports }) => ports).filter(claim => claim.target.family === key && claim.conditions.length > 0).map(claim => claim.conditions)
+  const byId = new Map(lists.map(list => [Buffer.from(conditionsId(list)).toString('hex'), list]))
+  return [...byId].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, list]) => list)
 }
 
 export const isEmpty = (elements: Elements): boolean => SET_NAMES.every(name => elements[name].size === 0)

@@ -1,22 +1,23 @@
 // Keeps the table in line with the attachments: one atomic batch per change, everything anew when somebody else touched it.
 
-import type { Family } from '../../../src/net/ip/address.ts'
 import type { Change, Element, Rule } from '../../../src/net/nfnetlink/objects.ts'
 import { Nftables, watchNftables, type NftablesEvent } from '../../../src/net/nfnetlink/nftables.ts'
 import type { Attachment } from '../attachment/attachment.ts'
-import { isEmpty, planElementChanges, planElements, SET_NAMES, type Elements, type SetName } from './plan-elements.ts'
-import { chainsOf, rulesOf, skeletonOf, TABLE } from './skeleton.ts'
+import { formatConditions } from '../config/conditions.ts'
+import { isEmpty, planConditions, planElementChanges, planElements, type Elements } from './plan-elements.ts'
+import { chainsOf, conditionChanges, rulesOf, SET_NAMES, setNamesOf, skeletonOf, TABLE_KEYS, tableOf, type Conditions, type SetName, type TableKey } from './tables.ts'
 
 type Options = Readonly<{ signal: AbortSignal }>
 
-const FAMILIES = [4, 6] as const
+/** What a table of ours holds, or is to hold. */
+type Content = Readonly<{ elements: Elements; conditions: Conditions }>
 
 export class PodRules implements AsyncDisposable {
   readonly #attachments: () => readonly Attachment[]
   readonly #nftables = Nftables.open()
   readonly #watch: AsyncDisposable
-  /** What our table holds, per family; undefined: nothing, "unknown": to be read from the kernel. */
-  readonly #applied = new Map<Family, Elements | 'unknown'>([[4, 'unknown'], [6, 'unknown']])
+  /** What each of our tables holds; undefined: nothing, "unknown": to be read from the kernel. */
+  readonly #applied = new Map<TableKey, Content | 'unknown'>(TABLE_KEYS.map(key => [key, 'unknown']))
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
 
@@ -39,16 +40,16 @@ export class PodRules implements AsyncDisposable {
     await this.#next
   }
 
-  /** Reads the table back and mends what differs; answers the families that were mended. */
-  async repair(options: Options): Promise<readonly Family[]> {
+  /** Reads the tables back and mends what differs; answers those that were mended. */
+  async repair(options: Options): Promise<readonly TableKey[]> {
     await this.#running?.catch(() => undefined)
-    const mended: Family[] = []
-    for (const family of FAMILIES) {
-      const known = this.#applied.get(family)
+    const mended: TableKey[] = []
+    for (const key of TABLE_KEYS) {
+      const known = this.#applied.get(key)
       if (known === undefined || known === 'unknown') continue
-      if (await this.#stands(family, known, options)) continue
-      this.#applied.set(family, 'unknown')
-      mended.push(family)
+      if (await this.#stands(key, known, options)) continue
+      this.#applied.set(key, 'unknown')
+      mended.push(key)
     }
     if (mended.length > 0) await this.sync(options)
     return mended
@@ -56,11 +57,11 @@ export class PodRules implements AsyncDisposable {
 
   /** True when the kernel holds everything that this attachment needs. */
   async holds(attachment: Attachment, options: Options): Promise<boolean> {
-    for (const family of FAMILIES) {
-      const wanted = planElements([attachment], family)
+    for (const key of TABLE_KEYS) {
+      const wanted = planElements([attachment], key)
       if (isEmpty(wanted)) continue
-      const present = await this.#read(family, options)
-      if (present === undefined || !SET_NAMES.every(set => [...wanted[set].keys()].every(key => present[set].has(key)))) return false
+      const present = await this.#read(key, options)
+      if (present === undefined || !SET_NAMES.every(set => [...wanted[set].keys()].every(element => present[set].has(element)))) return false
     }
     return true
   }
@@ -75,40 +76,42 @@ export class PodRules implements AsyncDisposable {
 
   async #apply(options: Options): Promise<void> {
     const attachments = this.#attachments()
-    for (const family of FAMILIES) {
-      const wanted = planElements(attachments, family)
-      const applied = this.#applied.get(family)
+    for (const key of TABLE_KEYS) {
+      const wanted: Content = { elements: planElements(attachments, key), conditions: planConditions(attachments, key) }
+      const applied = this.#applied.get(key)
       try {
-        await this.#nftables.commit(applied === 'unknown' || applied === undefined ? await this.#anew(family, wanted, applied, options) : changesOf(family, applied, wanted), options)
+        await this.#nftables.commit(applied === 'unknown' || applied === undefined ? await this.#anew(key, wanted, applied, options) : changesOf(key, applied, wanted), options)
       } catch (error) {
-        this.#applied.set(family, 'unknown')
+        this.#applied.set(key, 'unknown')
         throw error
       }
-      this.#applied.set(family, wanted)
-      if (isEmpty(wanted)) this.#applied.delete(family)
+      this.#applied.set(key, wanted)
+      if (isEmpty(wanted.elements)) this.#applied.delete(key)
     }
   }
 
   /** The whole table in one batch, in the place of whatever stands there; nothing when nothing is wanted. */
-  async #anew(family: Family, wanted: Elements, applied: 'unknown' | undefined, options: Options): Promise<readonly Change[]> {
-    const stands = applied === 'unknown' && (await this.#nftables.tables(options)).some(table => table.family === TABLE[family].family && table.table === TABLE[family].table)
-    const remove: readonly Change[] = stands ? [{ kind: 'delete-table', table: TABLE[family] }] : []
-    if (isEmpty(wanted)) return remove
-    return [...remove, ...skeletonOf(family), ...SET_NAMES.flatMap(set => addition(family, set, [...wanted[set].values()]))]
+  async #anew(key: TableKey, { elements, conditions }: Content, applied: 'unknown' | undefined, options: Options): Promise<readonly Change[]> {
+    const { family, table } = tableOf(key)
+    const stands = applied === 'unknown' && (await this.#nftables.tables(options)).some(each => each.family === family && each.table === table)
+    const remove: readonly Change[] = stands ? [{ kind: 'delete-table', table: { family, table } }] : []
+    if (isEmpty(elements)) return remove
+    return [...remove, ...skeletonOf(key, conditions), ...SET_NAMES.flatMap(set => addition(key, set, [...elements[set].values()]))]
   }
 
-  async #stands(family: Family, known: Elements, options: Options): Promise<boolean> {
-    const [chains, rules, present] = [await this.#nftables.chains(TABLE[family], options), await this.#nftables.rules(TABLE[family], options), await this.#read(family, options)]
-    if (present === undefined || chains.length !== chainsOf(family).length || !sameRules(rules, rulesOf(family))) return false
-    return planElementChanges(present, known).every(({ add, remove }) => add.length === 0 && remove.length === 0)
+  async #stands(key: TableKey, known: Content, options: Options): Promise<boolean> {
+    const [chains, rules, present] = [await this.#nftables.chains(tableOf(key), options), await this.#nftables.rules(tableOf(key), options), await this.#read(key, options)]
+    if (present === undefined || chains.length !== chainsOf(key).length || !sameRules(rules, rulesOf(key, known.conditions))) return false
+    return planElementChanges(present, known.elements).every(({ add, remove }) => add.length === 0 && remove.length === 0)
   }
 
   /** The table's elements; undefined when a set is missing. */
-  async #read(family: Family, options: Options): Promise<Elements | undefined> {
-    const sets = new Set((await this.#nftables.sets(TABLE[family], options)).map(set => set.set))
-    if (!SET_NAMES.every(name => sets.has(name))) return undefined
+  async #read(key: TableKey, options: Options): Promise<Elements | undefined> {
+    const sets = new Set((await this.#nftables.sets(tableOf(key), options)).map(set => set.set))
+    const names = setNamesOf(key)
+    if (!names.every(name => sets.has(name))) return undefined
     const read = async (set: SetName): Promise<readonly [SetName, ReadonlyMap<string, Element>]> => {
-      const elements = await this.#nftables.elements({ ...TABLE[family], set }, options)
+      const elements = names.includes(set) ? await this.#nftables.elements({ ...tableOf(key), set }, options) : []
       return [set, new Map(elements.map(element => [Buffer.from(element.key).toString('hex'), element]))]
     }
     return Object.fromEntries(await Promise.all(SET_NAMES.map(read))) as unknown as Elements
@@ -120,17 +123,21 @@ export class PodRules implements AsyncDisposable {
   }
 }
 
-const concernsUs = (event: NftablesEvent): boolean => event.kind === 'overrun' || (event.kind === 'object' && event.table === TABLE[4].table)
+const concernsUs = (event: NftablesEvent): boolean => event.kind === 'overrun' || (event.kind === 'object' && event.table === tableOf(4).table)
 
-const addition = (family: Family, set: SetName, elements: readonly Element[]): readonly Change[] =>
-  elements.length === 0 ? [] : [{ kind: 'add-elements', in: { ...TABLE[family], set }, elements }]
+const addition = (key: TableKey, set: SetName, elements: readonly Element[]): readonly Change[] =>
+  elements.length === 0 ? [] : [{ kind: 'add-elements', in: { ...tableOf(key), set }, elements }]
 
-function changesOf(family: Family, applied: Elements, wanted: Elements): readonly Change[] {
-  if (isEmpty(wanted)) return [{ kind: 'delete-table', table: TABLE[family] }]
-  return planElementChanges(applied, wanted).flatMap(({ set, remove, add }) => [
-    ...(remove.length === 0 ? [] : [{ kind: 'delete-elements', in: { ...TABLE[family], set }, elements: remove } as const]),
-    ...addition(family, set, add),
-  ])
+function changesOf(key: TableKey, applied: Content, wanted: Content): readonly Change[] {
+  if (isEmpty(wanted.elements)) return [{ kind: 'delete-table', table: tableOf(key) }]
+  const otherConditions = key !== 'bridge' && JSON.stringify(applied.conditions.map(formatConditions)) !== JSON.stringify(wanted.conditions.map(formatConditions))
+  return [
+    ...planElementChanges(applied.elements, wanted.elements).flatMap(({ set, remove, add }) => [
+      ...(remove.length === 0 ? [] : [{ kind: 'delete-elements', in: { ...tableOf(key), set }, elements: remove } as const]),
+      ...addition(key, set, add),
+    ]),
+    ...(otherConditions ? conditionChanges(key, wanted.conditions) : []),
+  ]
 }
 
 /** Per chain, in order: the kernel lists a table's rules chain by chain, in an order of chains that is its own. */

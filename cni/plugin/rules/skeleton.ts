@@ -1,7 +1,8 @@
-// The table that carries host ports and masquerading of pods: constant chains and rules, whatever the number of pods.
+// The table that carries host ports and masquerading of pods: constant chains and rules, whatever the number of pods
+// (but a pair of rules per distinct list of conditions, which no map can hold).
 //
 //   prerouting, output (nat, -95: behind kube-proxy's, so that a Service wins over a host port)
-//     local destination -> translate: address . protocol . port, else protocol . port -> pod . port
+//     local destination -> translate: [conditions hold ->] address . protocol . port, else protocol . port -> pod . port
 //   postrouting (nat, 105)
 //     translated here, and from everywhere / the host's loopback / the pod's own subnet -> masquerade
 //     from a masqueraded pod, to neither its subnet nor multicast -> masquerade
@@ -12,8 +13,12 @@ import type { DataType } from '../../../src/net/nfnetlink/datatypes.ts'
 import { FIB_FLAG, NAT_RANGE, type Expression } from '../../../src/net/nfnetlink/expressions/expression.ts'
 import type { Change, Chain, Rule, TableName } from '../../../src/net/nfnetlink/objects.ts'
 import { register, type Register } from '../../../src/net/nfnetlink/registers.ts'
+import type { Condition } from '../config/conditions.ts'
+import { conditionExpressions, conditionsId } from './condition-expressions.ts'
+import { HEADER } from './header.ts'
+import type { Conditions } from './tables.ts'
 
-export const TABLE = { 4: { family: 'ip', table: 'weft-cni' }, 6: { family: 'ip6', table: 'weft-cni' } } as const satisfies Record<Family, TableName>
+export const NAT_TABLE = { 4: { family: 'ip', table: 'weft-cni' }, 6: { family: 'ip6', table: 'weft-cni' } } as const satisfies Record<Family, TableName>
 
 /** Base priorities: NF_IP_PRI_NAT_DST is -100 and NF_IP_PRI_NAT_SRC 100 (linux/netfilter_ipv4.h); of two, the lower one translates. */
 const DNAT_PRIORITY = -95
@@ -21,8 +26,6 @@ const SNAT_PRIORITY = 105
 /** NF_IP_PRI_RAW */
 const RAW_PRIORITY = -300
 
-/** Where addresses stand in the network header (RFC 791 section 3.1, RFC 8200 section 3), and registers they take. */
-const HEADER = { 4: { source: 12, destination: 16, bytes: 4 }, 6: { source: 8, destination: 24, bytes: 16 } } as const
 const registersOf = (family: Family): number => HEADER[family].bytes / 4
 
 const loadAddress = (family: Family, which: 'source' | 'destination', dreg: Register): Expression =>
@@ -38,24 +41,15 @@ const RTN_LOCAL = Uint8Array.from([2, 0, 0, 0])
 const IPS_DST_NAT = Uint8Array.from([0x20, 0, 0, 0])
 const ZERO = Uint8Array.from([0, 0, 0, 0])
 
-/** Tables, sets, chains and rules, without elements. */
-export function skeletonOf(family: Family): readonly Change[] {
-  const table = TABLE[family]
-  return [
-    { kind: 'add-table', table: { ...table, comment: 'host ports and masquerading of pods' } },
-    ...setsOf(family),
-    ...chainsOf(family).map((chain): Change => ({ kind: 'add-chain', chain })),
-    ...rulesOf(family).map((rule): Change => ({ kind: 'add-rule', rule })),
-  ]
-}
-
-function setsOf(family: Family): readonly Change[] {
-  const table = TABLE[family]
+export function natSets(family: Family): readonly Change[] {
+  const table = NAT_TABLE[family]
   const address: DataType = family === 4 ? 'ipv4_addr' : 'ipv6_addr'
   const translated: readonly DataType[] = ['inet_proto', 'inet_service', address, 'inet_service']
   return [
     { kind: 'add-set', set: { ...table, set: 'hostports', keyTypes: ['inet_proto', 'inet_service'], data: [address, 'inet_service'] } },
     { kind: 'add-set', set: { ...table, set: 'hostports-at', keyTypes: [address, 'inet_proto', 'inet_service'], data: [address, 'inet_service'] } },
+    { kind: 'add-set', set: { ...table, set: 'hostports-if', keyTypes: ['inet_proto', 'inet_service', 'integer'], data: [address, 'inet_service'] } },
+    { kind: 'add-set', set: { ...table, set: 'hostports-at-if', keyTypes: [address, 'inet_proto', 'inet_service', 'integer'], data: [address, 'inet_service'] } },
     { kind: 'add-set', set: { ...table, set: 'masquerade-all', keyTypes: translated } },
     { kind: 'add-set', set: { ...table, set: 'masquerade-local', keyTypes: translated } },
     { kind: 'add-set', set: { ...table, set: 'pod-subnets', keyTypes: [address, address], interval: true } },
@@ -63,8 +57,8 @@ function setsOf(family: Family): readonly Change[] {
   ]
 }
 
-export function chainsOf(family: Family): readonly Chain[] {
-  const table = TABLE[family]
+export function natChains(family: Family): readonly Chain[] {
+  const table = NAT_TABLE[family]
   return [
     { ...table, chain: 'translate' },
     { ...table, chain: 'translated' },
@@ -76,9 +70,9 @@ export function chainsOf(family: Family): readonly Chain[] {
   ]
 }
 
-export function rulesOf(family: Family): readonly Rule[] {
+export function natRules(family: Family, conditions: Conditions): readonly Rule[] {
   const width = registersOf(family)
-  const rule = (chain: string, ...expressions: readonly Expression[]): Rule => ({ ...TABLE[family], chain, expressions })
+  const rule = (chain: string, ...expressions: readonly Expression[]): Rule => ({ ...NAT_TABLE[family], chain, expressions })
   const toLocal: readonly Expression[] = [
     { kind: 'fib', dreg: register(0), result: 'addrtype', flags: FIB_FLAG.daddr },
     { kind: 'cmp', sreg: register(0), op: 'eq', data: RTN_LOCAL },
@@ -97,7 +91,16 @@ export function rulesOf(family: Family): readonly Rule[] {
     loadAddress(family, 'source', register(width)),
     { kind: 'lookup', set: 'pod-subnets', sreg: register(0) },
   ]
+  const conditionId = (list: readonly Condition[], index: number): Expression => ({ kind: 'immediate', dreg: register(index), data: conditionsId(list) })
+  // Host ports that count only under conditions come first, since they say more; of these, those of one address.
+  const conditional = [
+    ...conditions.map(list => rule('translate', ...conditionExpressions(list), loadAddress(family, 'destination', register(0)), loadProtocol(register(width)), loadPort(register(width + 1)),
+      conditionId(list, width + 2), { kind: 'lookup', set: 'hostports-at-if', sreg: register(0), dreg: register(0) }, translate)),
+    ...conditions.map(list => rule('translate', ...conditionExpressions(list), loadProtocol(register(0)), loadPort(register(1)),
+      conditionId(list, 2), { kind: 'lookup', set: 'hostports-if', sreg: register(0), dreg: register(0) }, translate)),
+  ]
   return [
+    ...conditional,
     rule('translate', loadAddress(family, 'destination', register(0)), loadProtocol(register(width)), loadPort(register(width + 1)),
       { kind: 'lookup', set: 'hostports-at', sreg: register(0), dreg: register(0) }, translate),
     rule('translate', loadProtocol(register(0)), loadPort(register(1)), { kind: 'lookup', set: 'hostports', sreg: register(0), dreg: register(0) }, translate),
@@ -134,7 +137,7 @@ const toMulticast = (family: Family): readonly Expression[] => [
 
 /** route_localnet, which lets the host reach host ports through 127.0.0.1, would also let neighbours in there (CVE-2020-8558). */
 const martians: Rule = {
-  ...TABLE[4], chain: 'martians',
+  ...NAT_TABLE[4], chain: 'martians',
   expressions: [
     { kind: 'meta', dreg: register(0), key: 'iifname' },
     { kind: 'cmp', sreg: register(0), op: 'neq', data: Uint8Array.from(Buffer.from('lo'.padEnd(16, '\0'))) },

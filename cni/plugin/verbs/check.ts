@@ -2,7 +2,7 @@
 
 import { sameAddress } from '../../../src/net/ip/address.ts'
 import { formatInterfaceAddress, prefixOf, samePrefix, formatPrefix } from '../../../src/net/ip/prefix.ts'
-import type { Link } from '../../../src/net/rtnetlink/link.ts'
+import type { BridgeInfo, Link } from '../../../src/net/rtnetlink/link.ts'
 import type { LinkAddress } from '../../../src/net/rtnetlink/addresses.ts'
 import type { Route } from '../../../src/net/rtnetlink/route.ts'
 import { openRtnl } from '../../../src/net/rtnetlink/rtnl.ts'
@@ -13,6 +13,7 @@ import { checkShape } from '../bandwidth/shape.ts'
 import { readBandwidth } from '../config/bandwidth.ts'
 import { CniError } from '../cni-error.ts'
 import { readBridgeConfig } from '../config/bridge-config.ts'
+import { carriesVlans } from '../config/port-vlans.ts'
 import type { CniHost } from '../host/cni-host.ts'
 import { heldInFolder } from '../ipam/host-local-folder.ts'
 import type { PodNamespace } from '../link/pod-namespace.ts'
@@ -44,7 +45,12 @@ export async function checkInterface(host: CniHost, request: CniRequest, options
   if (bridge === undefined) throw mismatch(`bridge ${config.bridge}`, 'a bridge', 'no such link')
   if (bridge.info.kind !== 'bridge') throw mismatch(`bridge ${config.bridge}`, 'a bridge', bridge.info.kind)
   if (config.promiscMode && !bridge.promiscuous) throw mismatch(`bridge ${config.bridge}`, 'promiscuous mode', 'none')
+  if (attachment.link?.vlans !== undefined && !(bridge.info as BridgeInfo).vlanFiltering) throw mismatch(`bridge ${config.bridge}`, 'VLANs kept apart', 'no filtering')
   const hostEnd = await checkHostEnd(host, attachment, { result, bridge, signal: options.signal })
+  if (attachment.link?.vlans !== undefined) {
+    const carried = (await host.network.rtnl.bridgeVlans.list(options)).get(hostEnd.index)
+    if (!carriesVlans(attachment.link.vlans, carried)) throw mismatch(`VLANs of ${hostEnd.name}`, JSON.stringify(attachment.link.vlans), JSON.stringify(carried ?? []))
+  }
   await using pod = openRtnl({ netns: options.pod.fd })
   const link = await pod.links.get(request.ifname, options)
   checkPodLink(link, { container, hostEnd, linkDown: config.linkDown })

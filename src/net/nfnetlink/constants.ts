@@ -21,10 +21,10 @@ export const NFT_MSG = {
 export const nftMessageType = (message: number): number => (NFNL_SUBSYS_NFTABLES << 8) | message
 
 /** Address families of tables (NFPROTO_*). */
-export const NFPROTO = { inet: 1, ip: 2, ip6: 10 } as const
+export const NFPROTO = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const
 export type TableFamily = keyof typeof NFPROTO
 
-/** enum nf_inet_hooks */
+/** enum nf_inet_hooks; NF_BR_* of linux/netfilter_bridge.h are the same numbers. */
 export const HOOK = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const
 export type HookName = keyof typeof HOOK
 

@@ -1,12 +1,13 @@
 // Data types of set keys and values. The kernel only stores the numbers; `nft list` reads them to print elements well.
 // Numbers and sizes are those of nft's enum datatypes (nftables 1.0, include/datatype.h), stable since its first release.
 
-export type DataType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'mark' | 'ifname' | 'integer'
+export type DataType = 'ipv4_addr' | 'ipv6_addr' | 'ether_addr' | 'inet_proto' | 'inet_service' | 'mark' | 'ifname' | 'integer'
 
 export const DATA_TYPES: Readonly<Record<DataType, Readonly<{ number: number; bytes: number }>>> = {
   integer: { number: 4, bytes: 4 },
   ipv4_addr: { number: 7, bytes: 4 },
   ipv6_addr: { number: 8, bytes: 16 },
+  ether_addr: { number: 9, bytes: 6 },
   inet_proto: { number: 12, bytes: 1 },
   inet_service: { number: 13, bytes: 2 },
   mark: { number: 19, bytes: 4 },

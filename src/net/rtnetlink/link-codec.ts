@@ -8,7 +8,7 @@ import { readBridgePort, writeBridgePort } from './bridge-port-codec.ts'
 import { AF_INET6, RTM_DELLINK } from './constants.ts'
 import * as k from './link-constants.ts'
 import { readLinkInfo, writeLinkInfo } from './link-info-codec.ts'
-import type { Link, LinkChange, LinkSpec } from './link.ts'
+import type { BridgeInfo, Link, LinkChange, LinkSpec } from './link.ts'
 
 /** A link by its index or its name (alternative names count). */
 export type LinkReference = number | string
@@ -69,6 +69,13 @@ export function linkChangeMessage(head: MessageHead, reference: LinkReference, c
 export function bridgePortMessage(head: MessageHead, reference: LinkReference, port: NonNullable<LinkChange['port']>): MessageWriter {
   return linkMessage(head, reference).nested(k.IFLA_LINKINFO, info =>
     info.string(k.IFLA_INFO_SLAVE_KIND, 'bridge').nested(k.IFLA_INFO_SLAVE_DATA, data => writeBridgePort(data, port)),
+  )
+}
+
+/** Settings of an existing bridge itself. */
+export function bridgeMessage(head: MessageHead, index: number, change: Partial<BridgeInfo>): MessageWriter {
+  return linkMessage(head, index).nested(k.IFLA_LINKINFO, info =>
+    info.string(k.IFLA_INFO_KIND, 'bridge').nested(k.IFLA_INFO_DATA, data => writeLinkInfo(data, { ...change, kind: 'bridge' })),
   )
 }
 

@@ -29,6 +29,8 @@ export const IFLA_INET6_ADDR_GEN_MODE = 8
 export const IN6_ADDR_GEN_MODE_NONE = 1
 /** Value of IFLA_EXT_MASK: leaves the counters out, which are most of an answer. */
 export const RTEXT_FILTER_SKIP_STATS = 8
+/** Value of IFLA_EXT_MASK in a dump of family AF_BRIDGE: VLANs of ports, runs of equal ones as ranges. */
+export const RTEXT_FILTER_BRVLAN_COMPRESSED = 4
 
 export const IFLA_INFO_KIND = 1
 export const IFLA_INFO_DATA = 2
@@ -70,3 +72,10 @@ export const IFLA_IPTUN_LOCAL = 2
 export const IFLA_IPTUN_REMOTE = 3
 export const IFLA_IPTUN_TTL = 4
 export const IFLA_IPTUN_PMTUDISC = 10
+
+/** linux/if_bridge.h: inside IFLA_AF_SPEC of a message of family AF_BRIDGE; struct bridge_vlan_info { u16 flags; u16 vid }. */
+export const IFLA_BRIDGE_VLAN_INFO = 2
+export const BRIDGE_VLAN_INFO_PVID = 2
+export const BRIDGE_VLAN_INFO_UNTAGGED = 4
+export const BRIDGE_VLAN_INFO_RANGE_BEGIN = 8
+export const BRIDGE_VLAN_INFO_RANGE_END = 16

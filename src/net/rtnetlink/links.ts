@@ -5,8 +5,8 @@ import type { NetlinkSocket, RequestOptions } from '../netlink/netlink-socket.ts
 import { isRefusal, type NetlinkError } from '../netlink/netlink-error.ts'
 import { RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './constants.ts'
 import { IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS } from './link-constants.ts'
-import { bridgePortMessage, linkChangeMessage, linkDumpMessage, linkMessage, newLinkMessage, readLink, type LinkReference } from './link-codec.ts'
-import type { Link, LinkChange, LinkSpec } from './link.ts'
+import { bridgeMessage, bridgePortMessage, linkChangeMessage, linkDumpMessage, linkMessage, newLinkMessage, readLink, type LinkReference } from './link-codec.ts'
+import type { BridgeInfo, Link, LinkChange, LinkSpec } from './link.ts'
 
 export class Links {
   readonly #socket: NetlinkSocket
@@ -46,6 +46,11 @@ export class Links {
     const messages = [linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation }, reference, change)]
     if (change.port !== undefined) messages.push(bridgePortMessage({ type: RTM_NEWLINK, flags: 0, operation: `${operation}: bridge port` }, reference, change.port))
     await this.#all(messages, options)
+  }
+
+  /** Changes settings of a bridge as a whole. */
+  async setBridge(index: number, change: Partial<BridgeInfo>, options: RequestOptions): Promise<void> {
+    await this.#all([bridgeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK bridge ${index} (change)` }, index, change)], options)
   }
 
   /** Removes a link; one that is gone already is success. */

@@ -6,6 +6,7 @@ import { isRefusal } from '../netlink/netlink-error.ts'
 import { NetlinkSocket, type RequestOptions } from '../netlink/netlink-socket.ts'
 import type { NetnsReference } from '../netns/identity.ts'
 import { Addresses } from './addresses.ts'
+import { BridgeVlans } from './bridge-vlans.ts'
 import { Fdb } from './fdb.ts'
 import { Links } from './links.ts'
 import { Neighbours } from './neighbours.ts'
@@ -24,6 +25,7 @@ export class Rtnl implements AsyncDisposable {
   readonly rules: Rules
   readonly neighbours: Neighbours
   readonly fdb: Fdb
+  readonly bridgeVlans: BridgeVlans
   readonly trafficControl: TrafficControl
   readonly #socket: NetlinkSocket
   readonly #netns: NetnsReference | undefined
@@ -37,6 +39,7 @@ export class Rtnl implements AsyncDisposable {
     this.rules = new Rules(socket)
     this.neighbours = new Neighbours(socket)
     this.fdb = new Fdb(socket)
+    this.bridgeVlans = new BridgeVlans(socket)
     this.trafficControl = new TrafficControl(socket)
   }
 

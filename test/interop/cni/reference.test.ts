@@ -5,7 +5,8 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { findPeer, missingPeer } from '../../peers/cache.ts'
-import type { LabNetns } from '../../lab/lab-netns.ts'
+import { LabNetns } from '../../lab/lab-netns.ts'
+import { labPrefix } from '../../lab/leftovers.ts'
 import { CniLab, SHIM, type CallOptions, type CniAnswer } from '../../kernel/cni/cni-lab.ts'
 
 const BRIDGE = findPeer('cni-1.9.1/bridge')
@@ -68,11 +69,19 @@ async function kernelState(lab: CniLab, pod: LabNetns): Promise<unknown> {
   return {
     pod: addresses((await json(pod, 'addr')).filter(link => link.ifname === 'eth0')),
     podRoutes: routes([...(await json(pod, 'route', 'show', 'table', 'all')).filter(route => route.table !== 'local'), ...(await json(pod, '-6', 'route', 'show', 'table', 'all')).filter(route => route.table !== 'local' && route.type !== 'multicast')]),
-    host: addresses((await json(lab.host, 'addr')).filter(link => link.ifname === 'br-same' || /^veth/.test(link.ifname))),
+    host: addresses((await json(lab.host, 'addr')).filter(link => link.ifname.startsWith('br-same') || /^veth/.test(link.ifname))),
     ports: ports.map(({ hairpin, isolated, state, learning, flood }) => ({ hairpin, isolated, state, learning, flood })),
+    vlans: (JSON.parse((await lab.host.exec(['bridge', '-j', 'vlan', 'show'])).stdout || '[]') as any[])
+      .map(({ ifname, vlans }) => ({ ifname: /^veth/.test(ifname) ? 'VETH' : ifname, vlans })).toSorted((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1)),
     sysctls: [await sysctls(pod, SYSCTLS), await sysctls(lab.host, HOST_SYSCTLS)],
   }
 }
+
+/** Whether this kernel was built with CONFIG_BRIDGE_VLAN_FILTERING. */
+const keepsVlansApart = await (async (): Promise<boolean> => {
+  await using probe = await LabNetns.open('probe', `${labPrefix()}vlan`)
+  return (await probe.exec(['ip', 'link', 'add', 'probe', 'type', 'bridge', 'vlan_filtering', '1'], { check: false })).code === 0
+})()
 
 const CASES: readonly Readonly<{ name: string; more: Readonly<Record<string, unknown>>; env?: Readonly<Record<string, string>> }>[] = [
   { name: 'IPv4 with default gateway (13)', more: {} },
@@ -88,7 +97,15 @@ const CASES: readonly Readonly<{ name: string; more: Readonly<Record<string, unk
   { name: 'mtu and hairpin', more: { mtu: 1400, hairpinMode: true } },
   { name: 'promiscuous bridge', more: { promiscMode: true } },
   { name: 'isolated port', more: { portIsolation: true } },
+  { name: 'a MAC that the pod is held to', more: { macspoofchk: true } },
   { name: 'gateway only', more: { isDefaultGateway: false, isGateway: true } },
+  ...(keepsVlansApart ? [
+    { name: 'a VLAN with its gateway', more: { vlan: 100 } },
+    { name: 'a VLAN beside the default one, dual stack', more: { vlan: 100, preserveDefaultVlan: true, ipam: { ranges: [[{ subnet: '10.66.0.0/24' }], [{ subnet: 'fd66::/64' }]] } } },
+    { name: 'a VLAN and a trunk', more: { isDefaultGateway: false, vlan: 100, vlanTrunk: [{ id: 7 }, { minID: 20, maxID: 30 }, { id: 31 }] } },
+    { name: 'a trunk without a VLAN', more: { isDefaultGateway: false, vlanTrunk: [{ minID: 20, maxID: 30 }] } },
+    { name: 'an empty trunk', more: { vlanTrunk: [] } },
+  ] : []),
   { name: 'a given MAC and address', more: {}, env: { CNI_ARGS: 'MAC=02:00:00:00:00:77;IP=10.66.0.99;IgnoreUnknown=1' } },
 ]
 

@@ -154,9 +154,9 @@ export class CniLab implements AsyncDisposable {
     return records
   }
 
-  /** Host ends of pods. */
+  /** Host ends of pods; not the host's own link in a VLAN, whose other end is in this namespace. */
   async veths(): Promise<readonly string[]> {
-    return (await this.host.rtnl.links.list({ signal })).filter(link => link.info.kind === 'veth' && link.name.startsWith('veth')).map(link => link.name)
+    return (await this.host.rtnl.links.list({ signal })).filter(link => link.info.kind === 'veth' && link.name.startsWith('veth') && link.parentNetnsId !== undefined).map(link => link.name)
   }
 
   /**

@@ -118,6 +118,33 @@ test('masqAll hides every client; snat false leaves 127.0.0.1 and neighbours alo
   await t.throwsAsync(lab.host.tcp('127.0.0.1', 8081, { timeoutMs: 300 }))
 })
 
+test('conditions decide for whom a host port counts, each pod by its own; they come and go with their pods (45)', async t => {
+  await using lab = await CniLab.open()
+  const other = await outside(lab)
+  await lab.host.addAddresses('uplink', '192.0.2.3/24')
+  const [choosy, rest, marked] = [await lab.addPod(), await lab.addPod(), await lab.addPod()]
+  const mapping = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }]
+  await lab.add({ id: 'choosy', netns: choosy.netns, config: withPorts(mapping, { conditionsV4: ['!', '-d', '192.0.2.0/31'], conditionsV6: ['-s', '2001:db8::2', '-i', 'upl+'] }) })
+  for (const pod of [choosy, rest, marked]) await pod.echo({ port: 80, family: 6 })
+  t.is((await other.tcp('192.0.2.3', 8080)).server, choosy.name)
+  await t.throwsAsync(other.tcp('192.0.2.1', 8080, { timeoutMs: 300 }))
+  t.is((await other.tcp('2001:db8::1', 8080)).server, choosy.name)
+  await t.throwsAsync(lab.host.tcp('2001:db8::1', 8080, { timeoutMs: 300 }), undefined, 'what the host itself sends came in nowhere')
+  await lab.add({ id: 'rest', netns: rest.netns, config: withPorts(mapping, { backend: 'nftables', conditionsV4: ['ip saddr 192.0.2.2', 'iifname "uplink"', 'ip daddr != 192.0.2.3'], conditionsV6: ['ip6 daddr ::'] }) })
+  await lab.add({ id: 'marked', netns: marked.netns, config: withPorts([{ hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '192.0.2.3' }], { conditionsV4: ['meta mark 0x7/0xff'] }) })
+  t.is((await other.tcp('192.0.2.1', 8080)).server, rest.name)
+  t.is((await other.tcp('192.0.2.3', 8080)).server, choosy.name)
+  await lab.host.exec([NFT, '-f', '-'], { input: 'table ip marker { chain c { type filter hook prerouting priority -200; ip daddr 192.0.2.3 meta mark set 0x107; }\n}' })
+  await eventually(async () => (await other.tcp('192.0.2.3', 8080)).server === marked.name)
+  await lab.host.exec([NFT, 'flush', 'chain', 'ip', 'weft-cni', 'translate'])
+  await eventually(async () => (await other.tcp('192.0.2.1', 8080, { timeoutMs: 200 })).server === rest.name, { timeoutMs: 5000 })
+  await lab.del({ id: 'choosy', netns: choosy.netns })
+  await t.throwsAsync(other.tcp('2001:db8::1', 8080, { timeoutMs: 300 }))
+  t.is((await other.tcp('192.0.2.1', 8080)).server, rest.name)
+  for (const [id, pod] of [['rest', rest], ['marked', marked]] as const) await lab.del({ id, netns: pod.netns })
+  await noRulesLeft(t, lab)
+})
+
 test('ipMasq: outside sees the host, the own subnet sees the pod (30)', async t => {
   await using lab = await CniLab.open()
   const other = await outside(lab)

@@ -10,6 +10,8 @@ import type { Attachment } from '../../../cni/plugin/attachment/attachment.ts'
 import { formatAlias, hostLinkName, ifbName, parseAlias } from '../../../cni/plugin/attachment/names.ts'
 import { formatConfigurationList } from '../../../cni/plugin/install/configuration-list.ts'
 import { isEmpty, planElementChanges, planElements } from '../../../cni/plugin/rules/plan-elements.ts'
+import { readConditions } from '../../../cni/plugin/config/conditions.ts'
+import { parseMac } from '../../../src/net/ip/mac.ts'
 import { AttachmentStore } from '../../../cni/plugin/store/attachment-store.ts'
 import { Journal, readJournal } from '../../../cni/plugin/store/journal.ts'
 import { Scheduler, type Lane } from '../../../cni/plugin/verbs/scheduler.ts'
@@ -21,12 +23,12 @@ import { parseInterfaceAddress } from '../../../src/net/ip/prefix.ts'
 
 const attachment = (id: string, more: Partial<Attachment> = {}): Attachment => ({
   role: 'interface', madeAs: 'weft', network: 'net', containerId: id, ifname: 'eth0', state: 'active', startedNs: 1n, netnsInode: 7n,
-  link: { host: hostLinkName({ containerId: id, ifname: 'eth0' }), bridge: 'cni0', hairpin: true, isolated: false, gateway: true },
+  link: { host: hostLinkName({ containerId: id, ifname: 'eth0' }), bridge: 'cni0', hairpin: true, isolated: false, gateway: true, promiscuous: false, vlans: undefined, onlyMac: undefined },
   addresses: [{ set: 0, address: parseAddress('10.0.0.2', 'a'), prefixLength: 24, gateway: parseAddress('10.0.0.1', 'a') }],
   storage: { kind: 'own', pool: 'net' }, masquerade: false, ports: [], ifb: undefined, ...more,
 })
 const claim = (hostPort: number, target: string, hostIp?: string): Attachment['ports'][number] => ({
-  protocol: 'TCP', hostPort: hostPort as Port, containerPort: 80 as Port, hostIp: hostIp === undefined ? undefined : parseAddress(hostIp, 'a'), target: parseAddress(target, 'a'), snat: true, masqueradeAll: false,
+  protocol: 'TCP', hostPort: hostPort as Port, containerPort: 80 as Port, hostIp: hostIp === undefined ? undefined : parseAddress(hostIp, 'a'), target: parseAddress(target, 'a'), snat: true, masqueradeAll: false, conditions: [],
 })
 
 function folder(t: { teardown: (done: () => void) => void }): string {
@@ -55,7 +57,9 @@ test('an alias is read back, whatever the addresses; a long one only says that i
 })
 
 test('a record survives its own format', t => {
-  const full = attachment('a', { masquerade: true, ifb: 'bwp0', ports: [claim(80, '10.0.0.2'), claim(81, 'fd00::2', '::')], storage: { kind: 'host-local', folder: '/x' } })
+  const full = attachment('a', { masquerade: true, ifb: 'bwp0', ports: [claim(80, '10.0.0.2'), { ...claim(81, 'fd00::2', '::'), conditions: readConditions(['!', '-d', 'fc00::/7', '-i', 'eth+'], { field: 'c', family: 6 }) }], storage: { kind: 'host-local', folder: '/x' } })
+  const tagged = attachment('b', { link: { ...full.link!, onlyMac: parseMac('02:00:00:00:00:07', 'm'), promiscuous: true, vlans: { native: 7, trunk: [{ first: 9, last: 12 }], keepsDefault: true } } })
+  t.deepEqual(attachmentFromJson(JSON.parse(JSON.stringify(attachmentToJson(tagged))) as object), tagged)
   t.deepEqual(attachmentFromJson(JSON.parse(JSON.stringify(attachmentToJson(full))) as object), full)
   t.throws(() => attachmentFromJson({ ...attachmentToJson(full), state: 'half' }), { message: /state/ })
 })

@@ -18,7 +18,7 @@ test('an attachment without a link is collected after the grace, not before, and
   const address = parseAddress('10.0.0.2', 'a')
   await store.put({
     role: 'interface', madeAs: 'weft', network: 'n', containerId: 'c', ifname: 'eth0', state: 'active', startedNs: 1n, netnsInode: 1n,
-    link: { host: 'veth1', bridge: 'cni0', hairpin: true, isolated: false, gateway: true },
+    link: { host: 'veth1', bridge: 'cni0', hairpin: true, isolated: false, gateway: true, promiscuous: false, vlans: undefined, onlyMac: undefined },
     addresses: [{ set: 0, address, prefixLength: 24, gateway: undefined }], storage: { kind: 'own', pool: 'n' }, masquerade: false, ports: [], ifb: undefined,
   })
   let nowMs = 1000
