@@ -1,5 +1,5 @@
 # Sourced by the launcher: what a start may have to do before the command can run.
-# Uses from it: root, cache, command, say, die. Leaves: node (path of the Node.js to run).
+# Uses from it: root, cache, command, say, die. Leaves: node (path of the Node.js to run) and bundle.
 # POSIX sh; flock(1) comes with util-linux or busybox, of which every Linux distribution has one.
 
 # Type stripping without a warning and the module hooks we use: Node 24.12 (package.json, "engines").
@@ -92,6 +92,26 @@ run_npm() (
 npm_failed() {
   tail -n 20 "$cache/npm.log" | grep -v "^npm warn" >&2 || :
   die "$1; the lines above and $cache/npm.log say why. Mend it (network, registry, disk) and run this again: it starts where it stopped."
+}
+
+# --- the bundle --------------------------------------------------------------------------------------
+
+bundle=$cache/bundle
+
+bundle_possible() { [ -d "$root/node_modules/esbuild" ] && { [ -w "$cache" ] || bundle_ready; }; }
+
+# Like make: as long as no source is younger than the program.
+bundle_ready() {
+  [ -f "$bundle/main.mjs" ] &&
+    [ -z "$(find "$root/src" "$root/cni/plugin" "$root/runtime" "$root/package-lock.json" -newer "$bundle/main.mjs" -print -quit 2>/dev/null)" ]
+}
+
+setup_bundle() {
+  say "bundling the sources into .cache/bundle"
+  "$node" "$root/runtime/bundle.mjs" "$bundle" >"$cache/bundle.log" 2>&1 || {
+    tail -n 20 "$cache/bundle.log" >&2
+    die "the sources do not bundle; the lines above say why."
+  }
 }
 
 # --- the CNI plugin ----------------------------------------------------------------------------------
@@ -234,6 +254,7 @@ prepare() {
   }
   case $1 in
     node) find_node || setup_node ;;
+    bundle) bundle_ready || setup_bundle ;;
     dependencies) dependencies_ready || setup_dependencies ;;
     shim) shim_ready "$command" || setup_shim ;;
     programs) programs_ready "$command" || setup_programs ;;

@@ -10,13 +10,14 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const TOOLS = ['sh', 'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'flock', 'grep', 'mkdir', 'paste', 'readlink', 'rm', 'sed', 'sha256sum', 'sleep', 'sort', 'tail']
+const TOOLS = ['sh', 'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'find', 'flock', 'grep', 'mkdir', 'paste', 'readlink', 'rm', 'sed', 'sha256sum', 'sleep', 'sort', 'tail']
 
 /** An npm that leaves what `npm ci` leaves, and a line in calls.log. `npm_gate` makes it wait until that file exists. */
 const NPM = `#!/bin/sh
 echo "npm $* nodedir=\${npm_config_nodedir:-unset}" >> "$world/calls.log"
 [ ! -f "$world/npm-fails" ] || { echo "npm error code ENOTFOUND" >&2; exit 1; }
 rm -rf node_modules; mkdir node_modules
+[ ! -f "$world/npm-has-esbuild" ] || mkdir node_modules/esbuild
 while [ -f "$world/npm-waits" ]; do sleep 0.05; done
 case $PWD in */.cache/node)
   for arch in x64 arm64; do
@@ -91,6 +92,20 @@ for (const version of ['v20.20.2', 'v24.11.9', 'v9.0.0', 'garbage']) {
     t.is(world.calls().length, 2)
   })
 }
+
+test('where esbuild is installed the sources are bundled, and again when one of them is younger than the bundle', async t => {
+  const world = makeWorld(t, 'v24.12.0')
+  world.program('node', '#!/bin/sh\n[ "$1" = --version ] && echo v24.12.0 && exit\ncase $1 in */bundle.mjs) mkdir -p "$2"; sleep 0.05; : > "$2/main.mjs"; exit ;; esac\necho "runs $*"\n')
+  writeFileSync(join(world.path, 'npm-has-esbuild'), '')
+  mkdirSync(join(world.path, 'src'))
+  const first = await world.run('version')
+  t.is(first.stdout, `runs ${world.path}/.cache/bundle/main.mjs version\n`)
+  t.regex(first.stderr, /bundling the sources/)
+  t.is((await world.run('version')).stderr, '')
+  writeFileSync(join(world.path, 'src', 'main.ts'), '')
+  t.regex((await world.run('version')).stderr, /bundling the sources/)
+  t.is((await world.run('run')).stdout, `runs ${world.path}/src/main.ts run\n`, 'what works on sources runs from them')
+})
 
 test('starts at the same moment install once; the later ones wait', async t => {
   const world = makeWorld(t, 'v20.0.0')
