@@ -47,6 +47,14 @@ const kubernetes = (program: string): GoProgram => ({
   stamps: KUBERNETES_STAMPS,
 })
 
+/** Folder of shared libraries in this machine's packages (Debian's multiarch tuple). */
+const LIBRARIES = `usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`
+
+/** podman of the last Debian release whose podman still speaks CNI, with what it needs and most machines lack. */
+const podmanPart = (packageName: string, version: string, program: string): DebianProgram => ({
+  kind: 'debian', name: `podman-4.3/${program.slice(program.lastIndexOf('/') + 1)}`, suite: 'bookworm', package: packageName, version, programs: [program],
+})
+
 const PLUGINS = 'github.com/containernetworking/plugins/plugins'
 const cniPlugin = (path: string): GoProgram => ({
   kind: 'go',
@@ -71,6 +79,12 @@ export const PEERS: readonly Peer[] = [
     programs: ['usr/bin/containerd', 'usr/bin/containerd-shim-runc-v2', 'usr/bin/ctr'],
   },
   { kind: 'debian', name: 'runc-1.1', suite: 'bookworm', package: 'runc', version: '1.1.', programs: ['usr/sbin/runc'] },
+  podmanPart('podman', '4.3.', 'usr/bin/podman'),
+  podmanPart('conmon', '2.1.', 'usr/bin/conmon'),
+  podmanPart('libsubid4', '1:4.13', `${LIBRARIES}/libsubid.so.4`),
+  podmanPart('libgpgme11', '1.18.', `${LIBRARIES}/libgpgme.so.11`),
+  podmanPart('libassuan0', '2.5.', `${LIBRARIES}/libassuan.so.0`),
+  { kind: 'debian', name: 'busybox-1.35', suite: 'bookworm', package: 'busybox-static', version: '1:1.35.', programs: ['bin/busybox'] },
   {
     kind: 'debian',
     name: 'cni-1.1.1',
