@@ -1,6 +1,7 @@
 // What every API object has, whatever its kind, and the names by which caches and queues know it.
 
 import type { ObjectMeta, OwnerReference } from 'kubernetes-types/meta/v1.js'
+import { flatText } from '../ops/flat-text.ts'
 
 /** Any object that the API can hold. */
 export type KubeObject = { apiVersion?: string; kind?: string; metadata?: ObjectMeta }
@@ -27,7 +28,7 @@ export const keyOf = (object: { metadata: ObjectRef }): string => refKey(object.
 
 /** Like `keyOf`, for a reference. */
 export const refKey = (ref: ObjectRef): string =>
-  ref.namespace === undefined || ref.namespace === '' ? ref.name : `${ref.namespace}/${ref.name}`
+  ref.namespace === undefined || ref.namespace === '' ? ref.name : flatText(ref.namespace, '/', ref.name)
 
 /** The inverse of `refKey`. */
 export function refOf(key: string): ObjectRef {

@@ -1,22 +1,26 @@
-// An object of the API on its way from an informer to the trackers: it is opened once and not kept, so that the
-// informer's cache holds names and versions only. A hundred thousand endpoints would weigh ten times as much twice.
+// An object of the API on its way from an informer to the trackers. What they need is read out of it at once, and given
+// to them when the list that it belongs to is complete; nothing else of it is kept. Half a million endpoints would weigh
+// ten times as much as objects of the API.
 
 import type { Cacheable, KubeObject, Stored } from '../client/objects.ts'
 
-export class Parcel<T extends KubeObject> implements Cacheable {
+export class Parcel<R> implements Cacheable {
   readonly metadata: Cacheable['metadata']
-  #content: Stored<T> | undefined
+  #readings: readonly R[]
 
-  constructor(object: Stored<T>) {
-    const { name, namespace, uid, resourceVersion } = object.metadata
+  /** `readings`: one per tracker. */
+  constructor({ metadata }: Stored<KubeObject>, readings: readonly R[]) {
+    const { name, namespace, uid, resourceVersion } = metadata
     this.metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion }
-    this.#content = object
+    this.#readings = readings
   }
 
-  /** The object, the first time; undefined afterwards. */
-  open(): Stored<T> | undefined {
-    const content = this.#content
-    this.#content = undefined
-    return content
+  /** The readings, the first time; none afterwards. */
+  open(): readonly R[] {
+    const readings = this.#readings
+    this.#readings = OPENED
+    return readings
   }
 }
+
+const OPENED: readonly never[] = []

@@ -3,14 +3,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts'
-import type { Node, Service } from 'kubernetes-types/core/v1.d.ts'
-import { openApiClient, type ApiClient } from '../client/api-client.ts'
+import type { Node } from 'kubernetes-types/core/v1.d.ts'
+import { openApiClient } from '../client/api-client.ts'
 import { EventRecorder } from '../client/event-recorder.ts'
-import { startInformer, type Informer } from '../client/informer/informer.ts'
 import { loadKubeconfig } from '../client/kubeconfig/load.ts'
-import type { KubeObject } from '../client/objects.ts'
-import { ENDPOINT_SLICES, SERVICES, type Resource } from '../client/resources.ts'
 import type { Clock } from '../ops/clock.ts'
 import { InputError, isAbort, WeftError } from '../ops/errors.ts'
 import type { Logger } from '../ops/log.ts'
@@ -31,14 +27,13 @@ import { nodeIp, nodeIpsOf, podCidrsOf, withBindAddress, zoneOf, type NodeIps } 
 import { prefixesOf, selectAddresses } from './node/node-port-addresses.ts'
 import { ensureCounters, openBackend, type OpenBackendOptions } from './open-backend.ts'
 import { removeOtherMode } from './other-mode.ts'
+import { followObjects } from './follow-objects.ts'
 import { healthEndpoints, metricsEndpoints, serve } from './operations.ts'
 import { OwnNode } from './own-node.ts'
-import { Parcel } from './parcel.ts'
 import { ServiceCidrs } from './service-cidrs.ts'
 import type { Backend } from './sync/backend.ts'
 import { FamilyProxier } from './sync/family-proxier.ts'
 import { openIptablesMetrics, openPacketMetrics, openProxyMetrics } from './sync/proxy-metrics.ts'
-import type { Tracker } from './tracker/tracker.ts'
 
 export type RunProxyOptions = Readonly<{ config: ProxyConfig; version: string; clock: Clock; log: Logger; signal: AbortSignal }>
 
@@ -168,34 +163,4 @@ async function healthCheckHosts(config: ProxyConfig, family: Family, ips: NodeIp
   if (prefixes === undefined) return [family === 4 ? '0.0.0.0' : '::']
   const selected = selectAddresses(prefixes, false, await hostAddresses(rtnl, family, { signal }))
   return selected.kind === 'all' ? [] : selected.addresses.map(formatAddress)
-}
-
-type FollowOptions = Readonly<{ client: ApiClient; proxiers: readonly FamilyProxier[]; clock: Clock; log: Logger; signal: AbortSignal }>
-
-/** Feeds the trackers. Nothing is written before both lists are complete: half a list would cut services off. */
-async function followObjects({ client, proxiers, clock, log, signal }: FollowOptions): Promise<void> {
-  const tellAll = (apply: Parameters<FamilyProxier['tell']>[0]): void => {
-    for (const proxier of proxiers) proxier.tell(apply)
-  }
-  const follow = <T extends KubeObject>(
-    resource: Resource<T>,
-    selection: Readonly<{ labelSelector: string; fieldSelector?: string }>,
-    apply: (tracker: Tracker, object: T) => ReturnType<Tracker['applyService']>,
-    remove: (tracker: Tracker, namespace: string, name: string) => void,
-  ): Informer<Parcel<T>> => {
-    const informer = startInformer<T, Parcel<T>>({ client, resource, ...selection, transform: object => new Parcel<T>(object), log, clock, signal })
-    informer.onChange(change => {
-      const { namespace = '', name } = change.object.metadata
-      if (change.type === 'deleted') return tellAll(tracker => remove(tracker, namespace, name))
-      const object = change.object.open()
-      if (object !== undefined) tellAll(tracker => apply(tracker, object))
-    })
-    return informer
-  }
-  const services = follow<Service>(SERVICES, { labelSelector: '!service.kubernetes.io/service-proxy-name', fieldSelector: 'spec.clusterIP!=None' },
-    (tracker, service) => tracker.applyService(service), (tracker, namespace, name) => tracker.removeService(namespace, name))
-  const slices = follow<EndpointSlice>(ENDPOINT_SLICES, { labelSelector: '!service.kubernetes.io/headless' },
-    (tracker, slice) => tracker.applySlice(slice), (tracker, namespace, name) => tracker.removeSlice(namespace, name))
-  await Promise.all([services.synced, slices.synced])
-  await Promise.all(proxiers.map(proxier => proxier.run({ signal })))
 }

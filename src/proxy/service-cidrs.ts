@@ -8,7 +8,6 @@ import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
 import type { Family } from '../net/ip/address.ts'
 import { formatPrefix, parsePrefix, type Prefix } from '../net/ip/prefix.ts'
-import { Parcel } from './parcel.ts'
 
 export type ServiceCidrsOptions = Readonly<{ client: ApiClient; clock: Clock; log: Logger; signal: AbortSignal }>
 
@@ -28,11 +27,10 @@ export class ServiceCidrs {
 
   /** Follows the API server until `signal` aborts; `onChange` is told that `of` answers differently. */
   follow(onChange: () => void, { client, clock, log, signal }: ServiceCidrsOptions): void {
-    startInformer<ServiceCidr, Parcel<ServiceCidr>>({ client, resource: SERVICE_CIDRS, transform: object => new Parcel<ServiceCidr>(object), log, clock, signal }).onChange(change => {
+    startInformer({ client, resource: SERVICE_CIDRS, log, clock, signal }).onChange(change => {
       const { name } = change.object.metadata
-      const object = change.type === 'deleted' ? undefined : change.object.open()
-      if (object === undefined) this.#byObject.delete(name)
-      else this.#byObject.set(name, this.#read(name, object))
+      if (change.type === 'deleted') this.#byObject.delete(name)
+      else this.#byObject.set(name, this.#read(name, change.object))
       onChange()
     })
   }

@@ -1,6 +1,7 @@
 // Keys of the dispatch trees: an address, a protocol and a port as hexadecimal digits, and what a prefix of
 // such digits matches.
 
+import { flatText } from '../../ops/flat-text.ts'
 import { ADDRESS_BITS, addressFromBits, formatAddress, type Address, type Family } from '../../net/ip/address.ts'
 import { PROTOCOLS, type Protocol } from '../../net/ip/port.ts'
 import { shortHash } from './chain-names.ts'
@@ -12,7 +13,7 @@ const addressKey = (address: Address): string => hex(address.bits, ADDRESS_BITS[
 const portKey = (protocol: Protocol, port: number): string => `${PROTOCOLS.indexOf(protocol)}${hex(port, 4)}`
 
 /** For a destination address with its port. */
-export const frontendKey = (address: Address, protocol: Protocol, port: number): string => addressKey(address) + portKey(protocol, port)
+export const frontendKey = (address: Address, protocol: Protocol, port: number): string => flatText(addressKey(address), portKey(protocol, port))
 /** For a port on whichever address. */
 export const nodePortKey = portKey
 /** For a source that is its own destination. */

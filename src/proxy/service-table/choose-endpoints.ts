@@ -1,5 +1,6 @@
 // Which endpoints of a service port get traffic on this node.
 
+import { packed } from '../packed.ts'
 import type { Endpoint } from '../tracker/endpoint.ts'
 import { usesClusterEndpoints, usesLocalEndpoints, type ServicePort } from '../tracker/service-port.ts'
 
@@ -34,14 +35,14 @@ function clusterSet(endpoints: readonly Endpoint[], place: NodePlace): readonly 
 function localSet(endpoints: readonly Endpoint[]): readonly Endpoint[] {
   const local = endpoints.filter(endpoint => endpoint.locality === 'local')
   const ready = local.filter(endpoint => endpoint.ready)
-  return ready.length > 0 ? ready : local.filter(isDraining)
+  return packed(ready.length > 0 ? ready : local.filter(isDraining))
 }
 
 /** Hints count only when every ready endpoint carries them and one names us (KEP-2433, KEP-3015). */
 function nearby(ready: readonly Endpoint[], { nodeName, zone }: NodePlace): readonly Endpoint[] {
   return (
-    hinted(ready, endpoint => endpoint.nodeHints, nodeName) ??
-    (zone === undefined || zone === '' ? undefined : hinted(ready, endpoint => endpoint.zoneHints, zone)) ??
+    hinted(ready, endpoint => endpoint.hints.nodes, nodeName) ??
+    (zone === undefined || zone === '' ? undefined : hinted(ready, endpoint => endpoint.hints.zones, zone)) ??
     ready
   )
 }
@@ -49,5 +50,5 @@ function nearby(ready: readonly Endpoint[], { nodeName, zone }: NodePlace): read
 function hinted(ready: readonly Endpoint[], hints: (endpoint: Endpoint) => readonly string[], ours: string): readonly Endpoint[] | undefined {
   if (!ready.every(endpoint => hints(endpoint).length > 0)) return undefined
   const kept = ready.filter(endpoint => hints(endpoint).includes(ours))
-  return kept.length === 0 ? undefined : kept
+  return kept.length === 0 ? undefined : packed(kept)
 }

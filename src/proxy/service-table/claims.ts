@@ -1,6 +1,7 @@
 // Two Services may claim one address and port. One of them gets it, the same one on every node and after every
 // restart: the older, then the first by name. The other gets it when the first lets go.
 
+import { packed } from '../packed.ts'
 import type { ServicePort, ServicePortKey } from '../tracker/service-port.ts'
 import { frontendKeyOf, frontendsOf, type Frontend, type FrontendKey } from './frontend.ts'
 
@@ -45,7 +46,7 @@ export class Claims {
 
   /** The frontends that the port holds. */
   held(port: ServicePort): readonly Frontend[] {
-    return frontendsOf(port).filter(frontend => this.#claimants.get(frontendKeyOf(frontend))?.[0]?.key === port.key)
+    return packed(frontendsOf(port).filter(frontend => this.#claimants.get(frontendKeyOf(frontend))?.[0]?.key === port.key))
   }
 
   /** The frontends that the port asks for and another one holds. */

@@ -1,5 +1,6 @@
 // The addresses under which a service port is reached.
 
+import { flatText } from '../../ops/flat-text.ts'
 import { formatAddress, type Address } from '../../net/ip/address.ts'
 import type { Port, Protocol } from '../../net/ip/port.ts'
 import type { ServicePort } from '../tracker/service-port.ts'
@@ -13,8 +14,8 @@ export type FrontendKey = string & { readonly __brand: 'FrontendKey' }
 
 export const frontendKeyOf = (frontend: Frontend): FrontendKey =>
   (frontend.kind === 'node-port'
-    ? `${frontend.protocol} *:${frontend.port}`
-    : `${frontend.protocol} ${formatAddress(frontend.address)}:${frontend.port}`) as FrontendKey
+    ? flatText(frontend.protocol, ' *:', frontend.port)
+    : flatText(frontend.protocol, ' ', formatAddress(frontend.address), ':', frontend.port)) as FrontendKey
 
 /** All frontends a service port asks for. An address named twice counts once, as what it is named first. */
 export function frontendsOf(service: ServicePort): readonly Frontend[] {

@@ -40,6 +40,8 @@ const IDLE_MS = 3_600_000
 const FIRST_RETRY_MS = 1_000
 /** A sync of this many changes leaves some ten megabytes of garbage behind. */
 const MANY_CHANGES = 1_000
+/** Until then, what ran in the sync still holds on to it. */
+const SETTLED_MS = 2_000
 
 type Apply = (tracker: Tracker) => void | readonly Problem[]
 
@@ -86,6 +88,11 @@ export class FamilyProxier {
 
   get table(): ServiceTable {
     return this.#table
+  }
+
+  /** What this family needs of an object. */
+  read<R>(read: (tracker: Tracker) => R): R {
+    return read(this.#tracker)
   }
 
   /** Tells the tracker of an object and asks for a sync if that changed anything. */
@@ -174,7 +181,7 @@ export class FamilyProxier {
     for (const time of triggerTimesMs) metrics.programmingSeconds.observe(familyLabel(this.family), Math.max(0, clock.now() - time) / 1000)
     this.#firstSync.resolve()
     await this.#followUp(call)
-    if (changes.length >= MANY_CHANGES) releaseMemory()
+    if (changes.length >= MANY_CHANGES) clock.sleep(SETTLED_MS, call).then(releaseMemory, () => undefined)
   }
 
   /** Remembers what changed until the backend and those who follow it have dealt with it. */

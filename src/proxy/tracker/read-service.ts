@@ -2,9 +2,11 @@
 // left out and reported.
 
 import type { Service, ServicePort as ApiServicePort, ServiceSpec } from 'kubernetes-types/core/v1.d.ts'
+import { flatText } from '../../ops/flat-text.ts'
 import { sameAddress, type Address, type Family } from '../../net/ip/address.ts'
 import { PROTOCOLS, type Port, type Protocol } from '../../net/ip/port.ts'
 import type { Prefix } from '../../net/ip/prefix.ts'
+import { packed } from '../packed.ts'
 import { parseLenientAddress, parseLenientPrefix } from './lenient-ip.ts'
 import { serviceKeyOf, servicePortKeyOf, type ServicePort } from './service-port.ts'
 
@@ -29,14 +31,14 @@ export function readService(service: Service, options: ReadServiceOptions, probl
   if (clusterIp === undefined) return []
   const shared = { ...sharedFieldsOf(service, spec, options, complain), clusterIp, key: serviceKeyOf(metadata.namespace, metadata.name) }
   const seen = new Set<string>()
-  return (spec.ports ?? []).flatMap((entry, index) => {
+  return packed((spec.ports ?? []).flatMap((entry, index) => {
     const port = servicePortOf(entry, { ...shared, namespace: metadata.namespace!, name: metadata.name! }, (field, value, problem) =>
       complain(`spec.ports[${index}].${field}`, value, problem),
     )
     if (port === undefined || seen.has(port.key)) return []
     seen.add(port.key)
     return [port]
-  })
+  }))
 }
 
 type Complain = (field: string, value: unknown, problem: string) => void
@@ -95,7 +97,7 @@ function servicePortOf(entry: ApiServicePort, shared: Shared, complain: Complain
     key: servicePortKeyOf(service, portName, protocol),
     service,
     portName,
-    text: portName === '' ? service : `${service}:${portName}`,
+    text: portName === '' ? service : flatText(service, ':', portName),
     protocol,
     port,
     nodePort: portOf(entry.nodePort),
@@ -116,7 +118,7 @@ function addressesOf(texts: readonly string[], family: Family, field: string, co
     if (address === undefined) complain(field, text, 'is not an address')
     else if (address.family === family && !found.some(other => sameAddress(other, address))) found.push(address)
   }
-  return found
+  return packed(found)
 }
 
 /** A range of length 0 opens the whole list. */
@@ -134,5 +136,5 @@ function sourceRangesOf(texts: readonly string[], family: Family, complain: Comp
   if (ranges.length === 0 && texts.some(text => text.trim() !== '')) {
     complain('spec.loadBalancerSourceRanges', texts, `has no IPv${family} entry, so every IPv${family} source is allowed`)
   }
-  return ranges
+  return packed(ranges)
 }

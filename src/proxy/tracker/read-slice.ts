@@ -1,9 +1,11 @@
 // From an EndpointSlice to what the proxy remembers of it, for one address family.
 
 import type { Endpoint as ApiEndpoint, EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts'
-import { type Family } from '../../net/ip/address.ts'
+import { flatText } from '../../ops/flat-text.ts'
+import type { Family } from '../../net/ip/address.ts'
 import type { Port, Protocol } from '../../net/ip/port.ts'
-import { identityOf, sameEndpoint, type Endpoint, type Locality } from './endpoint.ts'
+import { packed } from '../packed.ts'
+import { Endpoint, NO_HINTS, sameEndpoints, type EndpointFields, type Hints, type Locality } from './endpoint.ts'
 import { parseLenientAddress } from './lenient-ip.ts'
 import { portOf, protocolOf, type Problem } from './read-service.ts'
 import { serviceKeyOf, type ServiceKey } from './service-port.ts'
@@ -14,10 +16,14 @@ export const TRIGGER_TIME_ANNOTATION = 'endpoints.kubernetes.io/last-change-trig
 export type SlicePort = Readonly<{ portName: string; protocol: Protocol; port: Port; endpoints: readonly Endpoint[] }>
 
 export type Slice = Readonly<{
+  /** "namespace/slicename". */
+  key: string
   service: ServiceKey
   /** One entry per usable port, each with its endpoints sorted by identity; one that is listed twice stands twice. */
   ports: readonly SlicePort[]
 }>
+
+export const sliceKeyOf = (namespace: string | undefined, name: string | undefined): string => flatText(namespace ?? '', '/', name ?? '')
 
 export type ReadSliceOptions = Readonly<{ family: Family; nodeName: string }>
 
@@ -32,42 +38,37 @@ export function readSlice(slice: EndpointSlice, { family, nodeName }: ReadSliceO
     return undefined
   }
   const hosts = (slice.endpoints ?? []).flatMap(endpoint => hostOf(endpoint, family, nodeName) ?? [])
-  const ports = (slice.ports ?? []).flatMap(entry => {
+  const ports = packed((slice.ports ?? []).flatMap(entry => {
     const port = portOf(entry.port)
     const protocol = protocolOf(entry.protocol)
     if (entry.name === undefined || entry.name === null || port === undefined || protocol === undefined) return []
-    return [{ portName: entry.name, protocol, port, endpoints: hosts.map(host => endpointOf(host, port)).sort(byIdentity) }]
-  })
-  return { service: serviceKeyOf(namespace, serviceName), ports }
+    return [{ portName: entry.name, protocol, port, endpoints: hosts.map(host => new Endpoint({ ...host, port })).sort(byIdentity) }]
+  }))
+  return { key: sliceKeyOf(namespace, slice.metadata.name), service: serviceKeyOf(namespace, serviceName), ports }
 }
-
-/** Written out, because a quarter of a million spread copies are twice as large. */
-const endpointOf = (host: Omit<Endpoint, 'port' | 'identity'>, port: Port): Endpoint => ({
-  identity: identityOf(host.address, port), address: host.address, port, locality: host.locality,
-  ready: host.ready, serving: host.serving, terminating: host.terminating, zoneHints: host.zoneHints, nodeHints: host.nodeHints,
-})
 
 const byIdentity = (a: Endpoint, b: Endpoint): number => (a.identity < b.identity ? -1 : a.identity > b.identity ? 1 : 0)
 
-const NONE: readonly string[] = []
-
 /** What an endpoint is before its port is known. Only the first address counts. */
-function hostOf(endpoint: ApiEndpoint, family: Family, nodeName: string): Omit<Endpoint, 'port' | 'identity'> | undefined {
+function hostOf(endpoint: ApiEndpoint, family: Family, nodeName: string): Omit<EndpointFields, 'port'> | undefined {
   const text = endpoint.addresses?.[0]
   const address = text === undefined ? undefined : parseLenientAddress(text)
   if (address?.family !== family) return undefined
   const { conditions = {} } = endpoint
   const ready = conditions.ready ?? true
-  const hints = endpoint.hints as { forZones?: readonly { name: string }[]; forNodes?: readonly { name: string }[] } | undefined
   return {
     address,
     locality: localityOf(endpoint.nodeName, nodeName),
     ready,
     serving: conditions.serving ?? true,
     terminating: conditions.terminating ?? false,
-    zoneHints: hints?.forZones?.map(zone => zone.name) ?? NONE,
-    nodeHints: hints?.forNodes?.map(node => node.name) ?? NONE,
+    hints: hintsOf(endpoint),
   }
+}
+
+function hintsOf(endpoint: ApiEndpoint): Hints {
+  const { forZones = [], forNodes = [] } = (endpoint.hints ?? {}) as { forZones?: readonly { name: string }[]; forNodes?: readonly { name: string }[] }
+  return forZones.length + forNodes.length === 0 ? NO_HINTS : { zones: forZones.map(zone => zone.name), nodes: forNodes.map(node => node.name) }
 }
 
 const localityOf = (endpointNode: string | undefined | null, nodeName: string): Locality =>
@@ -82,8 +83,7 @@ export const sameSlice = (a: Slice, b: Slice): boolean =>
       port.portName === other.portName &&
       port.protocol === other.protocol &&
       port.port === other.port &&
-      port.endpoints.length === other.endpoints.length &&
-      port.endpoints.every((endpoint, j) => sameEndpoint(endpoint, other.endpoints[j]!))
+      sameEndpoints(port.endpoints, other.endpoints)
     )
   })
 

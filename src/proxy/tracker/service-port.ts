@@ -1,5 +1,6 @@
 // One port of one Service, with everything the data plane needs to know about it except its endpoints.
 
+import { flatText } from '../../ops/flat-text.ts'
 import type { Address } from '../../net/ip/address.ts'
 import { sameAddress } from '../../net/ip/address.ts'
 import type { Port, Protocol } from '../../net/ip/port.ts'
@@ -37,10 +38,10 @@ export type ServicePort = Readonly<{
   createdAtMs: number
 }>
 
-export const serviceKeyOf = (namespace: string, name: string): ServiceKey => `${namespace}/${name}` as ServiceKey
+export const serviceKeyOf = (namespace: string, name: string): ServiceKey => flatText(namespace, '/', name) as ServiceKey
 
 export const servicePortKeyOf = (service: ServiceKey, portName: string, protocol: Protocol): ServicePortKey =>
-  `${service}:${portName}/${protocol}` as ServicePortKey
+  flatText(service, ':', portName, '/', protocol) as ServicePortKey
 
 /** True when traffic from outside the cluster can be meant for it. */
 export const isExternallyAccessible = (port: ServicePort): boolean =>

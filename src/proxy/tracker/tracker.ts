@@ -6,7 +6,7 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts'
 import type { Family } from '../../net/ip/address.ts'
 import { sameEndpoints, type Endpoint } from './endpoint.ts'
 import { readService, type Problem } from './read-service.ts'
-import { mergeEndpoints, readSlice, sameSlice, TRIGGER_TIME_ANNOTATION, type Slice } from './read-slice.ts'
+import { mergeEndpoints, readSlice, sameSlice, sliceKeyOf, TRIGGER_TIME_ANNOTATION, type Slice } from './read-slice.ts'
 import { sameServicePort, serviceKeyOf, type ServiceKey, type ServicePort, type ServicePortKey } from './service-port.ts'
 
 export type TrackedPort = Readonly<{ port: ServicePort; endpoints: readonly Endpoint[] }>
@@ -23,6 +23,12 @@ export type TrackedChanges = Readonly<{
   endpointEvents: number
 }>
 
+/** A Service as one family's tracker sees it. */
+export type ServiceReading = Readonly<{ key: ServiceKey; ports: readonly ServicePort[]; problems: readonly Problem[] }>
+
+/** An EndpointSlice as one family's tracker sees it; `slice` undefined: none of its business. */
+export type SliceReading = Readonly<{ key: string; slice: Slice | undefined; triggerTimeMs: number | undefined; problems: readonly Problem[] }>
+
 export type TrackerOptions = Readonly<{
   family: Family
   /** Lower-case name of this node. */
@@ -35,7 +41,8 @@ export type TrackerOptions = Readonly<{
 export class Tracker {
   readonly #options: TrackerOptions
   readonly #services = new Map<ServiceKey, readonly ServicePort[]>()
-  readonly #slices = new Map<ServiceKey, Map<string, Slice>>()
+  /** In the order of their keys. */
+  readonly #slices = new Map<ServiceKey, readonly Slice[]>()
   /** Which Service a slice belonged to when it was last seen, by "namespace/slicename". */
   readonly #owners = new Map<string, ServiceKey>()
   readonly #taken = new Map<ServiceKey, readonly TrackedPort[]>()
@@ -58,12 +65,21 @@ export class Tracker {
     return { serviceEvents: this.#serviceEvents, endpointEvents: this.#endpointEvents }
   }
 
-  /** Takes a Service as it is now. Answers what had to be left out of it. */
-  applyService(service: Service): readonly Problem[] {
+  /** What is worth knowing of a Service. Remembers nothing. */
+  readService(service: Service): ServiceReading {
     const problems: Problem[] = []
     const key = serviceKeyOf(service.metadata?.namespace ?? '', service.metadata?.name ?? '')
-    this.#setService(key, readService(service, this.#options, problems))
+    return { key, ports: readService(service, this.#options, problems), problems }
+  }
+
+  /** Takes a Service as it is now. Answers what had to be left out of it. */
+  takeService({ key, ports, problems }: ServiceReading): readonly Problem[] {
+    this.#setService(key, ports)
     return problems
+  }
+
+  applyService(service: Service): readonly Problem[] {
+    return this.takeService(this.readService(service))
   }
 
   removeService(namespace: string, name: string): void {
@@ -79,13 +95,23 @@ export class Tracker {
     this.#dirty.add(key)
   }
 
-  /** Takes an EndpointSlice as it is now. Answers what had to be left out of it. */
-  applySlice(slice: EndpointSlice): readonly Problem[] {
+  /** What is worth knowing of an EndpointSlice. Remembers nothing. */
+  readSlice(object: EndpointSlice): SliceReading {
     const problems: Problem[] = []
-    const read = readSlice(slice, this.#options, problems)
-    const changed = this.#setSlice(sliceKeyOf(slice.metadata?.namespace, slice.metadata?.name), read)
-    if (changed && read !== undefined) this.#noteTriggerTime(read.service, slice)
+    const slice = readSlice(object, this.#options, problems)
+    const time = Date.parse(object.metadata?.annotations?.[TRIGGER_TIME_ANNOTATION] ?? '')
+    return { key: sliceKeyOf(object.metadata?.namespace, object.metadata?.name), slice, triggerTimeMs: time >= this.#options.startedAtMs ? time : undefined, problems }
+  }
+
+  /** Takes an EndpointSlice as it is now. Answers what had to be left out of it. */
+  takeSlice({ key, slice, triggerTimeMs, problems }: SliceReading): readonly Problem[] {
+    const changed = this.#setSlice(key, slice)
+    if (changed && slice !== undefined && triggerTimeMs !== undefined) this.#noteTriggerTime(slice.service, triggerTimeMs)
     return problems
+  }
+
+  applySlice(slice: EndpointSlice): readonly Problem[] {
+    return this.takeSlice(this.readSlice(slice))
   }
 
   removeSlice(namespace: string, name: string): void {
@@ -96,13 +122,14 @@ export class Tracker {
 
   #setSlice(key: string, slice: Slice | undefined): boolean {
     const owner = this.#owners.get(key)
-    const before = owner === undefined ? undefined : this.#slices.get(owner)?.get(key)
+    const before = owner === undefined ? undefined : this.#slices.get(owner)?.find(known => known.key === key)
     if (before === slice || (before !== undefined && slice !== undefined && sameSlice(before, slice))) return false
     if (owner !== undefined && owner !== slice?.service) this.#forgetSlice(owner, key)
     if (slice !== undefined) {
       this.#owners.set(key, slice.service)
-      const slices = this.#slices.get(slice.service) ?? new Map<string, Slice>()
-      this.#slices.set(slice.service, slices.set(key, slice))
+      const others = (this.#slices.get(slice.service) ?? []).filter(known => known.key !== key)
+      const at = others.findIndex(other => key < other.key)
+      this.#slices.set(slice.service, others.toSpliced(at === -1 ? others.length : at, 0, slice))
       this.#dirty.add(slice.service)
     }
     this.#endpointEvents += 1
@@ -110,16 +137,14 @@ export class Tracker {
   }
 
   #forgetSlice(owner: ServiceKey, key: string): void {
-    const slices = this.#slices.get(owner)
-    slices?.delete(key)
-    if (slices?.size === 0) this.#slices.delete(owner)
+    const others = (this.#slices.get(owner) ?? []).filter(known => known.key !== key)
+    if (others.length === 0) this.#slices.delete(owner)
+    else this.#slices.set(owner, others)
     this.#owners.delete(key)
     this.#dirty.add(owner)
   }
 
-  #noteTriggerTime(service: ServiceKey, slice: EndpointSlice): void {
-    const time = Date.parse(slice.metadata?.annotations?.[TRIGGER_TIME_ANNOTATION] ?? '')
-    if (!(time >= this.#options.startedAtMs)) return
+  #noteTriggerTime(service: ServiceKey, time: number): void {
     const times = this.#triggerTimes.get(service)
     if (times === undefined) this.#triggerTimes.set(service, [time])
     else times.push(time)
@@ -139,7 +164,7 @@ export class Tracker {
 
   #changesOf(service: ServiceKey): readonly TrackedChange[] {
     const before = new Map((this.#taken.get(service) ?? []).map(tracked => [tracked.port.key, tracked]))
-    const slices = this.#slicesInOrder(service)
+    const slices = this.#slices.get(service) ?? []
     const changes: TrackedChange[] = []
     const after = (this.#services.get(service) ?? []).map((port): TrackedPort => {
       const known = before.get(port.key)
@@ -156,11 +181,4 @@ export class Tracker {
     else this.#taken.set(service, after)
     return changes
   }
-
-  #slicesInOrder(service: ServiceKey): readonly Slice[] {
-    const slices = [...(this.#slices.get(service) ?? [])]
-    return slices.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, slice]) => slice)
-  }
 }
-
-const sliceKeyOf = (namespace: string | undefined, name: string | undefined): string => `${namespace ?? ''}/${name ?? ''}`

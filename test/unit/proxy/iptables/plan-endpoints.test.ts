@@ -3,16 +3,15 @@ import fc from 'fast-check'
 import { parseAddress } from '../../../../src/net/ip/address.ts'
 import type { Port } from '../../../../src/net/ip/port.ts'
 import { planEndpoints, type Chains } from '../../../../src/proxy/iptables/plan-endpoints.ts'
-import { identityOf, type Endpoint } from '../../../../src/proxy/tracker/endpoint.ts'
+import { Endpoint, NO_HINTS } from '../../../../src/proxy/tracker/endpoint.ts'
 import { readService } from '../../../../src/proxy/tracker/read-service.ts'
 import type { ServicePort } from '../../../../src/proxy/tracker/service-port.ts'
 
 const port = readService({ metadata: { namespace: 'ns', name: 'a' }, spec: { clusterIP: '172.30.0.1', ports: [{ port: 80 }] } }, { family: 4, allowExternalIps: true }, [])[0] as ServicePort
 
-const endpoint = (n: number): Endpoint => {
-  const address = parseAddress(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, 'ip')
-  return { identity: identityOf(address, 80 as Port), address, port: 80 as Port, locality: 'remote', ready: true, serving: true, terminating: false, zoneHints: [], nodeHints: [] }
-}
+const endpoint = (n: number): Endpoint => new Endpoint({
+  address: parseAddress(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, 'ip'), port: 80 as Port, locality: 'remote', ready: true, serving: true, terminating: false, hints: NO_HINTS,
+})
 
 /** With what probability each endpoint is chosen, following the rules as the kernel does. */
 function chances(rules: readonly string[], chains: Chains, reach = 1, found = new Map<string, number>()): Map<string, number> {
