@@ -99,6 +99,11 @@ export class Attributes {
     return bytes === undefined ? undefined : Attributes.parse(bytes)
   }
 
+  /** Each attribute as a nest of its own: the items of a list, whose types mean nothing. */
+  nestedItems(): readonly Attributes[] {
+    return this.list.map(({ payload }) => Attributes.parse(payload))
+  }
+
   /** Those attributes that a reader who knows `known` would miss. */
   unknown(known: ReadonlySet<number>): readonly Attribute[] {
     return this.list.filter(attribute => !known.has(attribute.type))
