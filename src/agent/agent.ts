@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CniServer } from '../../cni/plugin/options.ts'
 import { openRtnl } from '../net/rtnetlink/rtnl.ts'
+import { Wireguard } from '../net/wireguard/wireguard.ts'
 import type { Clock } from '../ops/clock.ts'
 import { HttpEndpoints } from '../ops/http-endpoints.ts'
 import type { Logger } from '../ops/log.ts'
@@ -23,6 +24,7 @@ import { familiesOf } from './leases/per-family.ts'
 import { Announcer } from './network/announcer.ts'
 import { bringUp } from './network/bring-up.ts'
 import { ringOnKernelChange } from './network/kernel-watch.ts'
+import { ringOnWireguardChange } from './network/wireguard-watch.ts'
 import { NetworkLoop } from './network/network-loop.ts'
 import type { AgentOptions } from './options.ts'
 import { openRuleEngine } from './rules/open-engine.ts'
@@ -89,7 +91,7 @@ class Agent implements AsyncDisposable {
     const manager = await this.#whileWaiting('waiting for the store of leases', () => this.#parts.openManager(config, { signal }))
     this.#manager = this.#stack.use(manager)
     const rtnl = this.#stack.use(openRtnl())
-    const kernel = new KernelDataplane(rtnl)
+    const kernel = new KernelDataplane({ rtnl, wireguard: this.#stack.use(Wireguard.open()), now: () => clock.now() })
     const host = await bringUp({
       config, manager, kernel, log, clock, underlay: options.underlay, dataplane: options.dataplane, random: Math.random, randomBytes,
       onWait: reason => {
@@ -111,6 +113,7 @@ class Agent implements AsyncDisposable {
       manager.watch(snapshot => network.setLeases(snapshot), { signal }),
       network.run({ signal }),
       ringOnKernelChange(rtnl, { doorbell: network.doorbell, scope: () => network.watchScope, signal }),
+      config.backend.kind === 'wireguard' ? ringOnWireguardChange({ kernel, network, log, clock, signal }) : undefined,
       this.#keepRules(config, signal),
       this.#announcer.run({ signal }),
     ])

@@ -4,6 +4,9 @@
 import { rm } from 'node:fs/promises'
 import { uninstall } from '../../cni/plugin/install/install.ts'
 import { openRtnl } from '../net/rtnetlink/rtnl.ts'
+import { Wireguard } from '../net/wireguard/wireguard.ts'
+import { removeFile } from '../ops/replace-file.ts'
+import type { Clock } from '../ops/clock.ts'
 import { isAbort, WeftError } from '../ops/errors.ts'
 import type { AgentParts } from './agent.ts'
 import { ownLinkNames } from './backends/index.ts'
@@ -38,7 +41,7 @@ export async function cleanUp(parts: AgentParts, { signal: outer }: { signal: Ab
   })
   if (config !== undefined) {
     const known = config
-    await attempt('devices and routes', () => removeDataplane(known, signal))
+    await attempt('devices and routes', () => removeDataplane(known, { clock: parts.clock, signal }))
     await attempt('lease', async () => {
       const stop = new AbortController()
       const call = { signal: AbortSignal.any([signal, stop.signal, AbortSignal.timeout(STORE_MS)]) }
@@ -52,6 +55,8 @@ export async function cleanUp(parts: AgentParts, { signal: outer }: { signal: Ab
     })
   }
   await attempt('subnet.env', () => rm(options.subnetFile, { force: true }))
+  const { wireguardKey } = options.dataplane
+  if (config?.backend.kind === 'wireguard' && wireguardKey.own) await attempt('WireGuard key', () => removeFile(wireguardKey.path))
   if (options.cni !== undefined) {
     const { cni } = options
     await attempt('CNI configuration', async () => uninstall(cni))
@@ -60,14 +65,15 @@ export async function cleanUp(parts: AgentParts, { signal: outer }: { signal: Ab
 }
 
 /** The plan for a host that should have nothing. */
-async function removeDataplane(config: NetworkConfig, signal: AbortSignal): Promise<void> {
+async function removeDataplane(config: NetworkConfig, { clock, signal }: Readonly<{ clock: Clock; signal: AbortSignal }>): Promise<void> {
   await using rtnl = openRtnl()
-  const kernel = new KernelDataplane(rtnl)
+  await using wireguard = Wireguard.open()
+  const kernel = new KernelDataplane({ rtnl, wireguard, now: () => clock.now() })
   const linkNames = ownLinkNames(config.backend)
   const observed = await kernel.observe({ ownLinkNames: linkNames }, { signal })
   const parent = observed.links.find(link => linkNames.includes(link.name))?.vxlan?.parentIfindex
   const steps = planDataplane({
-    links: [], routes: [], neighbours: [], fdb: [], sysctls: [], ownLinkNames: linkNames, complete: true,
+    links: [], routes: [], neighbours: [], fdb: [], wireguard: [], wireguardPeers: [], sysctls: [], ownLinkNames: linkNames, complete: true,
     territory: entriesOf(networksOf(config)).map(([, network]) => network),
     underlay: observed.links.find(link => link.ifindex === parent)?.name ?? '',
   }, observed)

@@ -28,6 +28,8 @@ export type DataplaneOptions = Readonly<{
   /** Write flannel's MTU although IPv6 tunnels carry less. */
   mtuCompat: boolean
   blackholeRoute: boolean
+  /** Where the private key of the wireguard backend lies; `own` when the operator did not name it. */
+  wireguardKey: Readonly<{ path: string; own: boolean }>
 }>
 
 export type CniOptions = Readonly<{ confDir: string; binDir: string; socketPath: string | undefined; stateDir: string; queueDir: string }>

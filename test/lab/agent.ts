@@ -66,6 +66,11 @@ export class AgentLab implements AsyncDisposable {
     return join(this.directory, 'subnet.env')
   }
 
+  /** Where Weft has it by itself; a flanneld is told. */
+  get wireguardKeyFile(): string {
+    return join(this.directory, 'wgkey')
+  }
+
   get netConfPath(): string {
     return join(this.directory, 'net-conf.json')
   }
@@ -91,7 +96,7 @@ export class AgentLab implements AsyncDisposable {
     ]
     const child = spawn('nsenter', [`--net=${host.netns}`, '--', ...command], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...(nodeName !== undefined && { NODE_NAME: nodeName }), XTABLES_LOCKFILE: join(this.directory, 'xtables.lock'), ...env },
+      env: { ...process.env, ...(nodeName !== undefined && { NODE_NAME: nodeName }), XTABLES_LOCKFILE: join(this.directory, 'xtables.lock'), ...(program !== undefined && { WIREGUARD_KEY_FILE: this.wireguardKeyFile }), ...env },
     })
     createInterface({ input: child.stderr! }).on('line', line => this.#lines.push(line))
     this.#process = child

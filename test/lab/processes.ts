@@ -4,7 +4,7 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { NetnsIdentity } from '../../src/net/netns/identity.ts'
-import { eventually } from './eventually.ts'
+import { eventually, PATIENCE } from './eventually.ts'
 
 export type Finished = Readonly<{ stdout: string; stderr: string; code: number | null; signal: NodeJS.Signals | null }>
 
@@ -22,7 +22,7 @@ export async function runInNetns(
   netns: string, command: readonly string[],
   options: Readonly<{ input?: string; check?: boolean; env?: NodeJS.ProcessEnv; timeoutMs?: number }> = {},
 ): Promise<Finished> {
-  const child = spawnInNetns(netns, command, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...options.env }, timeout: options.timeoutMs ?? 20_000 })
+  const child = spawnInNetns(netns, command, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...options.env }, timeout: (options.timeoutMs ?? 20_000) * PATIENCE })
   let stdout = ''
   let stderr = ''
   child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk))

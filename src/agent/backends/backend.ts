@@ -2,7 +2,7 @@
 
 import type { Prefix } from '../../net/ip/prefix.ts'
 import type { BackendConfig } from '../config/backend-config.ts'
-import type { DesiredFdbEntry, DesiredLink, DesiredNeighbour, DesiredRoute, DesiredSysctl } from '../dataplane/desired.ts'
+import type { DesiredFdbEntry, DesiredLink, DesiredNeighbour, DesiredRoute, DesiredSysctl, DesiredWireguard, DesiredWireguardPeer } from '../dataplane/desired.ts'
 import type { Lease } from '../leases/lease.ts'
 import type { PerFamily } from '../leases/per-family.ts'
 import type { Underlay } from '../underlay/underlay.ts'
@@ -31,12 +31,14 @@ export type BackendPlan = Readonly<{
   routes: readonly DesiredRoute[]
   neighbours: readonly DesiredNeighbour[]
   fdb: readonly DesiredFdbEntry[]
+  wireguard: readonly DesiredWireguard[]
+  wireguardPeers: readonly DesiredWireguardPeer[]
   sysctls: readonly DesiredSysctl[]
   /** Peers that cannot be served, each with its reason; the others are served. */
   problems: readonly PeerProblem[]
 }>
 
-export const EMPTY_PLAN: BackendPlan = { links: [], routes: [], neighbours: [], fdb: [], sysctls: [], problems: [] }
+export const EMPTY_PLAN: BackendPlan = { links: [], routes: [], neighbours: [], fdb: [], wireguard: [], wireguardPeers: [], sysctls: [], problems: [] }
 
 /** Several plans (per family, per peer) as one. */
 export const joinPlans = (plans: readonly BackendPlan[]): BackendPlan => ({
@@ -44,6 +46,8 @@ export const joinPlans = (plans: readonly BackendPlan[]): BackendPlan => ({
   routes: plans.flatMap(plan => plan.routes),
   neighbours: plans.flatMap(plan => plan.neighbours),
   fdb: plans.flatMap(plan => plan.fdb),
+  wireguard: plans.flatMap(plan => plan.wireguard),
+  wireguardPeers: plans.flatMap(plan => plan.wireguardPeers),
   sysctls: plans.flatMap(plan => plan.sysctls),
   problems: plans.flatMap(plan => plan.problems),
 })

@@ -11,12 +11,16 @@ import { EMPTY_PLAN, type BackendPlan } from './backend.ts'
 import { planHostGw } from './host-gw/plan.ts'
 import { IPIP_LINK, ipipMtu, planIpip } from './ipip/plan.ts'
 import { planUdp, udpMtu } from './udp/plan.ts'
+import { wireguardData } from './wireguard/data.ts'
+import { planWireguard, WIREGUARD_LINKS, wireguardMtu, type WireguardIdentity } from './wireguard/plan.ts'
 import { planVxlan, vxlanMtu, vxlanOverheadBytes } from './vxlan/plan.ts'
 import { vtepData } from './vxlan/vtep.ts'
 
 /** What this host's devices must show because peers were told so. */
 export type Identity = Readonly<{
   macs: PerFamily<Mac>
+  /** Of the wireguard backend only. */
+  wireguard?: WireguardIdentity
   /** What an extension's first command said. */
   extensionData?: string
 }>
@@ -38,6 +42,7 @@ export function planBackend(config: BackendConfig, input: HostPlanInput): Backen
     case 'host-gw': return planHostGw({ ...input, config, identity: undefined })
     case 'udp': return planUdp({ ...input, config, identity: input.carrierLink })
     case 'ipip': return planIpip({ ...input, config, identity: undefined })
+    case 'wireguard': return input.identity.wireguard === undefined ? EMPTY_PLAN : planWireguard({ ...input, config, identity: input.identity.wireguard })
     case 'extension':
     case 'alloc': return EMPTY_PLAN
     default: return config satisfies never
@@ -45,9 +50,13 @@ export function planBackend(config: BackendConfig, input: HostPlanInput): Backen
 }
 
 /** BackendData to publish, by family. */
-export function publishedData(config: BackendConfig, identity: Identity): PerFamily<unknown> {
-  if (config.kind === 'extension') return identity.extensionData === undefined ? {} : { 4: identity.extensionData }
-  return config.kind === 'vxlan' ? mapFamilies(identity.macs, mac => vtepData(config.vni, mac)) : {}
+export function publishedData(config: BackendConfig, { identity, families }: Readonly<{ identity: Identity; families: readonly Family[] }>): PerFamily<unknown> {
+  switch (config.kind) {
+    case 'vxlan': return mapFamilies(identity.macs, mac => vtepData(config.vni, mac))
+    case 'wireguard': return identity.wireguard === undefined ? {} : wireguardData(config, { publicKey: identity.wireguard.publicKey, families })
+    case 'extension': return identity.extensionData === undefined ? {} : { 4: identity.extensionData }
+    default: return {}
+  }
 }
 
 /** BackendType to publish: flannel's udp and alloc publish none. */
@@ -55,8 +64,12 @@ export const publishedType = (config: BackendConfig): string => (config.kind ===
 
 /** Links that are this configuration's, whether desired now or left from before a family was turned off. */
 export function ownLinkNames(config: BackendConfig): readonly string[] {
-  if (config.kind === 'ipip') return [IPIP_LINK]
-  return config.kind === 'vxlan' ? [vxlanLinkName(4, config.vni), vxlanLinkName(6, config.vni)] : []
+  switch (config.kind) {
+    case 'vxlan': return [vxlanLinkName(4, config.vni), vxlanLinkName(6, config.vni)]
+    case 'wireguard': return WIREGUARD_LINKS
+    case 'ipip': return [IPIP_LINK]
+    default: return []
+  }
 }
 
 /** The MTU that pods get: the smallest that the devices in use carry, or with `compat` the number flannel writes. */
@@ -66,6 +79,7 @@ export function podMtu(config: BackendConfig, underlay: Pick<Underlay, 'mtu'>, o
       return options.compat ? (config.mtu ?? underlay.mtu) - vxlanOverheadBytes(4) : Math.min(...options.families.map(family => vxlanMtu(config, underlay, family)))
     case 'udp': return udpMtu(underlay.mtu)
     case 'ipip': return ipipMtu(underlay.mtu)
+    case 'wireguard': return wireguardMtu(config, underlay)
     default: return underlay.mtu
   }
 }

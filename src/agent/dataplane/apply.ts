@@ -13,7 +13,7 @@ export type FailedStep = Readonly<{ step: Step; error: Error }>
 const IN_FLIGHT = 64
 
 /** Steps that may run beside others of the same kind: each concerns one destination only. */
-const PARALLEL: ReadonlySet<StepAction['op']> = new Set(['put-neighbour', 'remove-neighbour', 'put-fdb', 'put-route', 'remove-route'])
+const PARALLEL: ReadonlySet<StepAction['op']> = new Set(['put-neighbour', 'remove-neighbour', 'put-fdb', 'put-wireguard-peer', 'remove-wireguard-peer', 'put-route', 'remove-route'])
 
 /** Answers the steps that failed, in order. Rejects only when aborted. */
 export async function applySteps(taker: StepTaker, steps: readonly Step[], call: { signal: AbortSignal }): Promise<readonly FailedStep[]> {

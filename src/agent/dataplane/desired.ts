@@ -4,6 +4,8 @@
 import type { Address } from '../../net/ip/address.ts'
 import type { Mac } from '../../net/ip/mac.ts'
 import type { InterfaceAddress, Prefix } from '../../net/ip/prefix.ts'
+import type { Endpoint, WireguardPeerSpec } from '../../net/wireguard/device.ts'
+import type { WireguardKey } from '../../net/wireguard/key.ts'
 
 export type LinkShape =
   | Readonly<{
@@ -17,6 +19,7 @@ export type LinkShape =
       gbp: boolean
     }>
   | Readonly<{ kind: 'ipip'; local: Address }>
+  | Readonly<{ kind: 'wireguard' }>
   /** A device that another part of the agent makes and holds open; only addresses, MTU and state are ours here. */
   | Readonly<{ kind: 'tun' }>
 
@@ -49,6 +52,10 @@ export type DesiredRoute = Readonly<{
 
 export type DesiredNeighbour = Readonly<{ link: string; address: Address; mac: Mac; peer: string }>
 export type DesiredFdbEntry = Readonly<{ link: string; mac: Mac; destination: Address; peer: string }>
+/** Key and port of a WireGuard link. */
+export type DesiredWireguard = Readonly<{ link: string; privateKey: WireguardKey; publicKey: WireguardKey; listenPort: number }>
+/** `peer` is the owner of the lease. */
+export type DesiredWireguardPeer = WireguardPeerSpec & Readonly<{ link: string; endpoint: Endpoint; peer: string }>
 export type DesiredSysctl = Readonly<{
   /** Dotted name with slashes for path parts: "net/ipv4/ip_forward". */
   name: string
@@ -62,6 +69,8 @@ export type DesiredState = Readonly<{
   routes: readonly DesiredRoute[]
   neighbours: readonly DesiredNeighbour[]
   fdb: readonly DesiredFdbEntry[]
+  wireguard: readonly DesiredWireguard[]
+  wireguardPeers: readonly DesiredWireguardPeer[]
   sysctls: readonly DesiredSysctl[]
   /** Names that are ours whether desired now or not: a former backend's device among them is removed. */
   ownLinkNames: readonly string[]

@@ -2,9 +2,11 @@
 // changes, as the kernel announces them, from those of others.
 
 import { formatAddress, type Address } from '../../net/ip/address.ts'
+import { formatHostPort } from '../../net/ip/port.ts'
+import { formatPrefix } from '../../net/ip/prefix.ts'
 import type { RtnlEvent } from '../../net/rtnetlink/watch.ts'
-import type { DesiredFdbEntry, DesiredNeighbour, DesiredRoute, DesiredState } from './desired.ts'
-import { addressKey, fdbKey, linkKey, neighbourKey, routeKey, sysctlKey, type Step } from './step.ts'
+import type { DesiredFdbEntry, DesiredNeighbour, DesiredRoute, DesiredState, DesiredWireguardPeer } from './desired.ts'
+import { addressKey, fdbKey, linkKey, neighbourKey, routeKey, sysctlKey, wireguardKey, wireguardPeerKey, type Step } from './step.ts'
 
 /** Key of every desired object, with what the kernel should hold under it. */
 export type Established = ReadonlyMap<string, string>
@@ -15,6 +17,8 @@ const routeSignature = (route: Pick<DesiredRoute, 'gateway' | 'link' | 'onlink' 
   `${addressText(route.gateway)} ${route.link} ${route.onlink} ${route.mtu ?? ''}`
 const neighbourSignature = (neighbour: Pick<DesiredNeighbour, 'mac'>): string => neighbour.mac
 const fdbSignature = (entry: Pick<DesiredFdbEntry, 'destination'>): string => formatAddress(entry.destination)
+const wireguardPeerSignature = ({ endpoint, presharedKey, keepaliveSeconds, allowedIps }: DesiredWireguardPeer): string =>
+  `${formatHostPort(formatAddress(endpoint.address), endpoint.port)} ${presharedKey ?? ''} ${keepaliveSeconds} ${allowedIps.map(formatPrefix).join()}`
 
 export function establishedBy(desired: DesiredState): Established {
   const established = new Map<string, string>()
@@ -25,6 +29,8 @@ export function establishedBy(desired: DesiredState): Established {
   for (const sysctl of desired.sysctls) established.set(sysctlKey(sysctl), sysctl.value)
   for (const neighbour of desired.neighbours) established.set(neighbourKey(neighbour.link, neighbour), neighbourSignature(neighbour))
   for (const entry of desired.fdb) established.set(fdbKey(entry.link, entry), fdbSignature(entry))
+  for (const device of desired.wireguard) established.set(wireguardKey(device), `${device.publicKey} ${device.listenPort}`)
+  for (const entry of desired.wireguardPeers) established.set(wireguardPeerKey(entry.link, entry), wireguardPeerSignature(entry))
   for (const route of desired.routes) established.set(routeKey(route), routeSignature(route))
   return established
 }

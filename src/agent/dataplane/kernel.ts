@@ -9,25 +9,35 @@ import type { Route, RouteSpec } from '../../net/rtnetlink/route.ts'
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RT_TABLE_MAIN } from '../../net/rtnetlink/constants.ts'
 import { isRefusal } from '../../net/netlink/netlink-error.ts'
 import { readSysctl, writeSysctls } from '../../net/sysctl/sysctl.ts'
+import type { Endpoint, WireguardDevice } from '../../net/wireguard/device.ts'
+import type { Wireguard } from '../../net/wireguard/wireguard.ts'
+import type { Clock } from '../../ops/clock.ts'
 import { WeftError } from '../../ops/errors.ts'
-import type { DesiredLink, DesiredRoute, DesiredSysctl, LinkShape } from './desired.ts'
-import type { ObservedAddress, ObservedLink, ObservedRoute, ObservedState } from './observed.ts'
+import type { DesiredLink, DesiredRoute, DesiredSysctl, DesiredWireguard, LinkShape } from './desired.ts'
+import type { ObservedAddress, ObservedLink, ObservedRoute, ObservedState, ObservedWireguard } from './observed.ts'
 import { RTPROT_WEFT } from './routes-plan.ts'
-import type { StepAction } from './step.ts'
+import { wireguardPeerKey, type StepAction } from './step.ts'
 
 type Call = Readonly<{ signal: AbortSignal }>
 
 export class KernelDataplane {
   readonly #rtnl: Rtnl
+  readonly #wireguard: Wireguard
+  readonly #now: Clock['now']
+  /** The endpoints that we gave to WireGuard peers: the kernel's own may have roamed since. */
+  readonly #assigned = new Map<string, Endpoint>()
   /** Indexes as of the last look, kept current through our own creations. */
   #indexes = new Map<string, number>()
   #names = new Map<number, string>()
 
-  constructor(rtnl: Rtnl) {
+  /** The kernel tells in wall-clock time when a WireGuard peer was last heard. */
+  constructor({ rtnl, wireguard, now }: Readonly<{ rtnl: Rtnl; wireguard: Wireguard; now: Clock['now'] }>) {
     this.#rtnl = rtnl
+    this.#wireguard = wireguard
+    this.#now = now
   }
 
-  /** Reads everything a plan looks at: all links and addresses, table main, and neighbours and FDB of `ownLinkNames`. */
+  /** Reads everything a plan looks at: all links and addresses, table main, and neighbours, FDB and WireGuard peers of `ownLinkNames`. */
   async observe(want: Readonly<{ ownLinkNames: readonly string[] }>, call: Call): Promise<ObservedState> {
     const [links, addresses, routes] = [await this.#rtnl.links.list(call), await this.#rtnl.addresses.list(call), await this.#rtnl.routes.list({ table: RT_TABLE_MAIN, ...call })]
     this.#indexes = new Map(links.map(link => [link.name, link.index]))
@@ -49,7 +59,28 @@ export class KernelDataplane {
       routes: routes.map(observedRoute),
       neighbours,
       fdb,
+      wireguard: await this.observeWireguard(own.filter(({ info }) => info.kind === 'wireguard').map(({ name }) => name), call),
       sysctls: new Map(),
+    }
+  }
+
+  /** The WireGuard devices of these names; one that is not there is left out. */
+  async observeWireguard(names: readonly string[], call: Call): Promise<readonly ObservedWireguard[]> {
+    const observed: ObservedWireguard[] = []
+    for (const name of names) {
+      const device = await this.#wireguard.device(name, call)
+      if (device !== undefined) observed.push(this.#observedWireguard(device))
+    }
+    return observed
+  }
+
+  #observedWireguard({ name, publicKey, listenPort, peers }: WireguardDevice): ObservedWireguard {
+    const nowMs = this.#now()
+    return {
+      link: name, publicKey, listenPort,
+      peers: peers.map(({ lastHandshakeMs, ...peer }) => ({
+        ...peer, assigned: this.#assigned.get(wireguardPeerKey(name, peer)), handshakeAgeMs: lastHandshakeMs === undefined ? undefined : nowMs - lastHandshakeMs,
+      })),
     }
   }
 
@@ -97,6 +128,18 @@ export class KernelDataplane {
       case 'remove-fdb':
         await rtnl.fdb.remove({ linkIndex: action.entry.ifindex, mac: action.entry.mac, destination: action.entry.destination }, call)
         return
+      case 'configure-wireguard':
+        return this.#configureWireguard(action.device, call)
+      case 'put-wireguard-peer': {
+        const { link, endpoint, peer: _, ...peer } = action.entry
+        await this.#wireguard.putPeer(link, { ...peer, endpoint: action.keepEndpoint ? undefined : endpoint }, call)
+        this.#assigned.set(wireguardPeerKey(link, peer), endpoint)
+        return
+      }
+      case 'remove-wireguard-peer':
+        await this.#wireguard.removePeer(action.link, action.publicKey, call)
+        this.#assigned.delete(wireguardPeerKey(action.link, action))
+        return
       case 'put-route':
         return rtnl.routes.replace(this.#routeSpec(action.route), call)
       case 'remove-route': {
@@ -126,12 +169,22 @@ export class KernelDataplane {
       await this.#rtnl.links.add({ name: link.name, mtu: link.mtu, ...(link.mac !== undefined && { mac: link.mac }), txQueueLength: 0, up: true, info: this.#infoOf(link.shape) }, call)
     } catch (cause) {
       if (!isRefusal(cause, 'EOPNOTSUPP')) throw cause
-      throw new WeftError('LINK_KIND_MISSING', `the kernel cannot make ${link.name}: it has no ${link.shape.kind} support; load the module with "modprobe ${link.shape.kind}" or choose another backend`, { link: link.name, module: link.shape.kind }, { cause, retryable: true })
+      const { kind } = link.shape
+      throw new WeftError('LINK_KIND_MISSING', `the kernel cannot make ${link.name}: it has no ${kind} support; load the module with "modprobe ${kind}" (kernel option ${KERNEL_OPTIONS[kind]}) or choose another backend`, { link: link.name, module: kind, kernelOption: KERNEL_OPTIONS[kind] }, { cause, retryable: true })
     }
     const made = await this.#rtnl.links.get(link.name, call)
     if (made === undefined) throw new WeftError('LINK_VANISHED', `${link.name} vanished right after it was made; something else removes it`, { link: link.name }, { retryable: true })
     this.#indexes.set(link.name, made.index)
     this.#names.set(made.index, link.name)
+  }
+
+  async #configureWireguard({ link, privateKey, listenPort }: DesiredWireguard, call: Call): Promise<void> {
+    try {
+      await this.#wireguard.configure(link, { privateKey, listenPort }, call)
+    } catch (cause) {
+      if (!isRefusal(cause, 'EADDRINUSE')) throw cause
+      throw new WeftError('PORT_TAKEN', `${link} cannot listen on UDP port ${listenPort}: another program or WireGuard device of this host has it; end that, or choose another ListenPort`, { link, port: listenPort }, { cause, retryable: true })
+    }
   }
 
   #infoOf(shape: LinkShape): LinkInfoSpec {
@@ -140,6 +193,8 @@ export class KernelDataplane {
         return { kind: 'vxlan', vni: shape.vni, parentIndex: this.#index(shape.parent), local: shape.local, udpPort: shape.port, learning: shape.learning, gbp: shape.gbp }
       case 'ipip':
         return { kind: 'ipip', local: shape.local, ttl: 0, pathMtuDiscovery: false }
+      case 'wireguard':
+        return { kind: 'wireguard' }
       case 'tun':
         throw new WeftError('LINK_KIND_MISSING', 'a TUN device is made by the program that holds it open', { kind: 'tun' })
       default:
@@ -153,6 +208,9 @@ export class KernelDataplane {
     return index
   }
 }
+
+/** What a kernel must be built with, or as a module, for a device of each kind (Kconfig of Linux 6.12). */
+const KERNEL_OPTIONS = { vxlan: 'CONFIG_VXLAN', ipip: 'CONFIG_NET_IPIP', wireguard: 'CONFIG_WIREGUARD', tun: 'CONFIG_TUN' } as const satisfies Record<LinkShape['kind'], string>
 
 /** EEXIST on an address means that it is there already. */
 async function unlessEqual(adding: Promise<void>): Promise<void> {

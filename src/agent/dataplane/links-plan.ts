@@ -22,7 +22,7 @@ function planLink(link: DesiredLink, byName: ReadonlyMap<string, ObservedLink>):
   // A TUN device lives as long as its file descriptor: whoever holds that makes it.
   if (present === undefined) return link.shape.kind === 'tun' ? [] : creation(link, 'missing')
   // A link of that name and another kind is somebody else's: the attempt to make ours says so.
-  if (link.shape.kind === 'ipip' && present.kind !== 'ipip') return [{ action: { op: 'create-link', link }, reason: 'differs', key, peer: undefined }]
+  if ((link.shape.kind === 'ipip' || link.shape.kind === 'wireguard') && present.kind !== link.shape.kind) return [{ action: { op: 'create-link', link }, reason: 'differs', key, peer: undefined }]
   if (!sameShape(link, present, byName)) {
     return [removal(present, 'differs'), ...creation(link, 'differs')]
   }
@@ -70,6 +70,7 @@ function sameShape(link: DesiredLink, present: ObservedLink, byName: ReadonlyMap
       const { ipip } = present
       return ipip !== undefined && ipip.remote === undefined && ipip.local !== undefined && sameAddress(ipip.local, shape.local)
     }
+    case 'wireguard':
     case 'tun':
       return present.kind === shape.kind
     default:

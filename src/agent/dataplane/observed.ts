@@ -3,6 +3,8 @@
 import type { Address } from '../../net/ip/address.ts'
 import type { Mac } from '../../net/ip/mac.ts'
 import type { InterfaceAddress, Prefix } from '../../net/ip/prefix.ts'
+import type { Endpoint, WireguardPeerSpec } from '../../net/wireguard/device.ts'
+import type { WireguardKey } from '../../net/wireguard/key.ts'
 
 export type ObservedLink = Readonly<{
   ifindex: number
@@ -58,13 +60,22 @@ export type ObservedRoute = Readonly<{
 export type ObservedNeighbour = Readonly<{ ifindex: number; address: Address; mac: Mac | undefined; permanent: boolean }>
 export type ObservedFdbEntry = Readonly<{ ifindex: number; mac: Mac; destination: Address | undefined; permanent: boolean }>
 
-/** Routes are those of table main; neighbours and FDB entries those of our own links. */
+export type ObservedWireguardPeer = WireguardPeerSpec & Readonly<{
+  /** The endpoint that this process gave it last; undefined when it gave none. */
+  assigned: Endpoint | undefined
+  /** Since the last handshake; undefined when there was none. */
+  handshakeAgeMs: number | undefined
+}>
+export type ObservedWireguard = Readonly<{ link: string; publicKey: WireguardKey | undefined; listenPort: number; peers: readonly ObservedWireguardPeer[] }>
+
+/** Routes are those of table main; neighbours, FDB entries and WireGuard devices those of our own links. */
 export type ObservedState = Readonly<{
   links: readonly ObservedLink[]
   addresses: readonly ObservedAddress[]
   routes: readonly ObservedRoute[]
   neighbours: readonly ObservedNeighbour[]
   fdb: readonly ObservedFdbEntry[]
+  wireguard: readonly ObservedWireguard[]
   /** Current values of the settings asked for; a missing name could not be read. */
   sysctls: ReadonlyMap<string, string>
 }>

@@ -8,6 +8,7 @@ import type { ObservedState } from './observed.ts'
 import { planLinks } from './links-plan.ts'
 import { planPeers } from './peers-plan.ts'
 import { planRoutes } from './routes-plan.ts'
+import { planWireguardDevices } from './wireguard-plan.ts'
 import { addressKey, sysctlKey, type Step } from './step.ts'
 
 /** Pure; an empty answer means that the kernel is as desired. */
@@ -22,8 +23,9 @@ export function planDataplane(desired: DesiredState, observed: ObservedState): r
     routes: observed.routes.filter(route => !gone.has(route.ifindex)),
     neighbours: observed.neighbours.filter(neighbour => !gone.has(neighbour.ifindex)),
     fdb: observed.fdb.filter(entry => !gone.has(entry.ifindex)),
+    wireguard: observed.wireguard.filter(({ link }) => !observed.links.some(({ name, ifindex }) => name === link && gone.has(ifindex))),
   }
-  return [...links, ...planSysctls(desired, observed), ...planAddresses(desired, rest), ...planPeers(desired, rest), ...planRoutes(desired, rest)]
+  return [...links, ...planSysctls(desired, observed), ...planAddresses(desired, rest), ...planWireguardDevices(desired, rest), ...planPeers(desired, rest), ...planRoutes(desired, rest)]
 }
 
 function planAddresses(desired: DesiredState, observed: ObservedState): readonly Step[] {

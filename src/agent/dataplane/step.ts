@@ -3,7 +3,8 @@
 import { formatAddress } from '../../net/ip/address.ts'
 import type { InterfaceAddress } from '../../net/ip/prefix.ts'
 import { formatInterfaceAddress, formatPrefix } from '../../net/ip/prefix.ts'
-import type { DesiredFdbEntry, DesiredLink, DesiredNeighbour, DesiredRoute, DesiredSysctl } from './desired.ts'
+import type { WireguardKey } from '../../net/wireguard/key.ts'
+import type { DesiredFdbEntry, DesiredLink, DesiredNeighbour, DesiredRoute, DesiredSysctl, DesiredWireguard, DesiredWireguardPeer } from './desired.ts'
 import type { ObservedFdbEntry, ObservedNeighbour, ObservedRoute } from './observed.ts'
 
 /** Why: the kernel lacks it, has it with other values, or has what nobody asked for. */
@@ -20,6 +21,10 @@ export type StepAction =
   | Readonly<{ op: 'remove-neighbour'; neighbour: ObservedNeighbour }>
   | Readonly<{ op: 'put-fdb'; entry: DesiredFdbEntry }>
   | Readonly<{ op: 'remove-fdb'; entry: ObservedFdbEntry }>
+  | Readonly<{ op: 'configure-wireguard'; device: DesiredWireguard }>
+  /** With `keepEndpoint` the peer stays where it was last heard from. */
+  | Readonly<{ op: 'put-wireguard-peer'; entry: DesiredWireguardPeer; keepEndpoint: boolean }>
+  | Readonly<{ op: 'remove-wireguard-peer'; link: string; publicKey: WireguardKey }>
   | Readonly<{ op: 'put-route'; route: DesiredRoute }>
   | Readonly<{ op: 'remove-route'; route: ObservedRoute }>
 
@@ -32,7 +37,7 @@ export type Step = Readonly<{
   peer: string | undefined
 }>
 
-export type ObjectKind = 'link' | 'address' | 'sysctl' | 'neighbour' | 'fdb' | 'route'
+export type ObjectKind = 'link' | 'address' | 'sysctl' | 'neighbour' | 'fdb' | 'wireguard' | 'wireguard-peer' | 'route'
 
 export const objectKind = (step: Step): ObjectKind => step.key.slice(0, step.key.indexOf(' ')) as ObjectKind
 
@@ -41,4 +46,6 @@ export const addressKey = (link: string, value: InterfaceAddress): string => `ad
 export const sysctlKey = (sysctl: DesiredSysctl): string => `sysctl ${sysctl.name}`
 export const neighbourKey = (link: string, neighbour: Pick<DesiredNeighbour, 'address'>): string => `neighbour ${link} ${formatAddress(neighbour.address)}`
 export const fdbKey = (link: string, entry: Pick<DesiredFdbEntry, 'mac'>): string => `fdb ${link} ${entry.mac}`
+export const wireguardKey = (device: Pick<DesiredWireguard, 'link'>): string => `wireguard ${device.link}`
+export const wireguardPeerKey = (link: string, peer: Pick<DesiredWireguardPeer, 'publicKey'>): string => `wireguard-peer ${link} ${peer.publicKey}`
 export const routeKey = (route: Pick<DesiredRoute, 'destination'>): string => `route ${formatPrefix(route.destination)}`

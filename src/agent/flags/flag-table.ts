@@ -56,6 +56,7 @@ export const FLAGS = [
   boolean('no-sysctl', false, 'leave forwarding and bridge settings of the kernel alone'),
   boolean('allow-overlap', false, 'start although the pod network overlaps networks of this host'),
   boolean('mtu-compat', false, 'write the MTU that flannel writes although IPv6 tunnels carry 20 bytes less'),
+  text('wireguard-key-file', '', 'private key of the wireguard backend; empty: $WIREGUARD_KEY_FILE, else wgkey beside the subnet file'),
   text('node-id', '', 'stable identity of this host in etcd; empty: made from /etc/machine-id'),
   boolean('take-over-lease', false, 'take an etcd lease with this host\'s address even without proof that it is its own'),
   boolean('allow-renumber', false, 'lease another subnet although something on this host still uses the former one'),

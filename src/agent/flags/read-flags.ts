@@ -1,5 +1,6 @@
 // From the texts of flags and environment to settings. A flag beats WEFT_AGENT_<NAME>, which beats FLANNELD_<NAME>.
 
+import { dirname, join } from 'node:path'
 import { parseAddress, type Address, type Family } from '../../net/ip/address.ts'
 import { parsePrefix } from '../../net/ip/prefix.ts'
 import { InputError } from '../../ops/errors.ts'
@@ -34,7 +35,7 @@ const variable = (prefix: string, name: string): string => `${prefix}_${name.toU
 export function readFlags(given: GivenFlags, env: Readonly<Record<string, string | undefined>>): AgentSettings {
   const reader = new FlagReader(given, env)
   return {
-    agent: readAgent(reader),
+    agent: readAgent(reader, env),
     store: reader.boolean('kube-subnet-mgr') ? readKube(reader) : readEtcd(reader),
     cleanup: reader.boolean('cleanup'),
     version: reader.boolean('version'),
@@ -42,7 +43,7 @@ export function readFlags(given: GivenFlags, env: Readonly<Record<string, string
   }
 }
 
-function readAgent(reader: FlagReader): AgentOptions {
+function readAgent(reader: FlagReader, env: Readonly<Record<string, string | undefined>>): AgentOptions {
   const healthPort = reader.integer('healthz-port', { min: 0, max: 65_535 })
   const confDir = reader.text('cni-conf-dir')
   return {
@@ -65,12 +66,19 @@ function readAgent(reader: FlagReader): AgentOptions {
       allowOverlap: reader.boolean('allow-overlap'),
       mtuCompat: reader.boolean('mtu-compat'),
       blackholeRoute: reader.boolean('ip-blackhole-route'),
+      wireguardKey: wireguardKeyFile(reader, env),
     },
     subnetFile: reader.text('subnet-file'),
     releaseOnExit: reader.boolean('release-lease-on-exit'),
     cni: confDir === '' ? undefined : { confDir, binDir: reader.text('cni-bin-dir'), stateDir: reader.text('cni-state-dir'), queueDir: reader.text('cni-queue-dir'), socketPath: reader.text('cni-socket') || undefined },
     health: healthPort === 0 ? undefined : { host: reader.text('healthz-ip'), port: healthPort },
   }
+}
+
+/** flannel's variable, and with the default subnet file flannel's place (/run/flannel/wgkey). */
+function wireguardKeyFile(reader: FlagReader, env: Readonly<Record<string, string | undefined>>): AgentOptions['dataplane']['wireguardKey'] {
+  const named = reader.text('wireguard-key-file') || env['WIREGUARD_KEY_FILE'] || ''
+  return named === '' ? { path: join(dirname(reader.text('subnet-file')), 'wgkey'), own: true } : { path: named, own: false }
 }
 
 const readKube = (reader: FlagReader): StoreOptions => ({

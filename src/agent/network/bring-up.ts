@@ -9,6 +9,7 @@ import { isRetryable, WeftError } from '../../ops/errors.ts'
 import type { Logger } from '../../ops/log.ts'
 import { ownLinkNames, podMtu, publishedData, publishedType, type Identity } from '../backends/index.ts'
 import { chooseVtepMac, parseVtepMac } from '../backends/vxlan/vtep.ts'
+import { loadWireguardKey } from '../backends/wireguard/key-file.ts'
 import { runCommand } from '../backends/extension/run-command.ts'
 import { vxlanLinkName, type BackendConfig } from '../config/backend-config.ts'
 import { networksOf, type NetworkConfig } from '../config/network-config.ts'
@@ -48,7 +49,7 @@ export async function bringUp(parts: BringUpParts, { signal }: { signal: AbortSi
   const publicIps = { ...parts.underlay.publicIps, ...hints.publicIps }
   const { underlay, observed } = await findUnderlay(parts, { hints, publicIps, signal })
   refuseOverlap(parts, { observed, underlay })
-  const identity = { macs: vtepMacs(parts, { hints, observed }), ...(await extensionData(config.backend, signal)) }
+  const identity = { macs: vtepMacs(parts, { hints, observed }), ...(await wireguardIdentity(parts)), ...(await extensionData(config.backend, signal)) }
   const attributes = attributesFor({ config, mtuCompat: parts.dataplane.mtuCompat }, { underlay, identity })
   const own = await manager.acquire(attributes, {
     onWait: reason => {
@@ -67,7 +68,7 @@ export function attributesFor(parts: Readonly<{ config: NetworkConfig; mtuCompat
   return {
     publicIps: underlay.published,
     backendType: publishedType(backend),
-    backendData: publishedData(backend, identity),
+    backendData: publishedData(backend, { identity, families: familiesOf(parts.config.pools) }),
     podMtu: podMtu(backend, underlay, { families: familiesOf(parts.config.pools), compat: parts.mtuCompat }),
   }
 }
@@ -112,6 +113,10 @@ function vtepMacs(parts: BringUpParts, { hints, observed }: Readonly<{ hints: Ho
     published: publishedMac(hints.former?.backendData[family]),
     random: parts.randomBytes(6),
   }))
+}
+
+async function wireguardIdentity({ config, dataplane }: BringUpParts): Promise<Pick<Identity, 'wireguard'>> {
+  return config.backend.kind === 'wireguard' ? { wireguard: await loadWireguardKey(dataplane.wireguardKey.path) } : {}
 }
 
 /** The first command's output is what an extension publishes; its failure is the operator's to repair. */

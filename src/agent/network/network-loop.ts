@@ -87,6 +87,7 @@ export class NetworkLoop {
   /** The latest word of the store, and the one that the running pass works with. */
   #latest: LeaseSnapshot | undefined
   #snapshot: LeaseSnapshot | undefined
+  #desired: DesiredState | undefined
   #established: Established | undefined
   /** The kernel as the last pass left it, while nobody else is known to have changed it. */
   #known: ObservedState | undefined
@@ -111,6 +112,11 @@ export class NetworkLoop {
 
   get state(): NetworkState {
     return this.#state
+  }
+
+  /** What the last pass wanted the kernel to hold; undefined before the first. */
+  get desired(): DesiredState | undefined {
+    return this.#desired
   }
 
   /** What the kernel's notifications must concern to need a pass. */
@@ -151,6 +157,7 @@ export class NetworkLoop {
       this.#settle(observed)
       if (await this.#carry(signal)) observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
       const desired = this.#desire(observed)
+      this.#desired = desired
       const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
       const [before, now] = [this.#established, establishedBy(desired)]
       // From here on the kernel's notifications of these changes are our own.

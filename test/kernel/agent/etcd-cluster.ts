@@ -10,7 +10,7 @@ import { TcpBridge } from '../../lab/tcp-bridge.ts'
 export const PREFIX = '/coreos.com/network'
 
 export type EtcdClusterOptions = Readonly<{ hosts: number; netConf: unknown; flags?: readonly string[] }>
-export type LeasedPod = Readonly<{ netns: LabNetns; address: string }>
+export type LeasedPod = Readonly<{ netns: LabNetns; address: string; address6?: string }>
 
 export class EtcdCluster implements AsyncDisposable {
   readonly lab: Lab
@@ -63,7 +63,12 @@ export class EtcdCluster implements AsyncDisposable {
       ip link add cni0 type bridge; ip address add ${gateway}/${length} dev cni0; ip link set cni0 up mtu ${mtu}
       ip link add vpod mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${name}; ip link set vpod master cni0 up`])
     await netns.exec(['sh', '-ec', `ip link set eth0 up; ip address add ${address}/${length} dev eth0; ip route add default via ${gateway}`])
-    return { netns, address }
+    const [, gateway6, length6] = /FLANNEL_IPV6_SUBNET=([\da-f:]+)\/(\d+)/.exec(agent.subnetEnv()) ?? []
+    if (gateway6 === undefined) return { netns, address }
+    const address6 = `${gateway6.slice(0, -1)}2`
+    await host.exec(['sh', '-ec', `ip address add ${gateway6}/${length6} dev cni0 nodad`])
+    await netns.exec(['sh', '-ec', `ip address add ${address6}/${length6} dev eth0 nodad; ip -6 route add default via ${gateway6}`])
+    return { netns, address, address6 }
   }
 
   leases(): Promise<Readonly<Record<string, string>>> {
@@ -80,7 +85,9 @@ export async function allMeet(pods: readonly LeasedPod[], options: Readonly<{ ti
   for (const from of pods) {
     for (const to of pods) {
       if (from === to) continue
-      await eventually(async () => (await from.netns.ping(to.address, { timeoutMs: 200 })) || `${from.netns.name} does not reach ${to.address}`, { timeoutMs: options.timeoutMs ?? 5_000 })
+      for (const address of [to.address, ...(to.address6 === undefined ? [] : [to.address6])]) {
+        await eventually(async () => (await from.netns.ping(address, { timeoutMs: 200 })) || `${from.netns.name} does not reach ${address}`, { timeoutMs: options.timeoutMs ?? 5_000 })
+      }
     }
   }
 }

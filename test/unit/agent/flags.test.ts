@@ -25,6 +25,14 @@ test('T66: a wrong value is refused under the name it was given by', t => {
   t.throws(() => readFlags({ 'subnet-lease-renew-margin': '1440' }, {}), { message: /between 1 and 1439/ })
 })
 
+test('the WireGuard key lies where flannel has it, where flannel\'s variable says, or where the flag does', t => {
+  const keyOf = (given: object, env: Record<string, string>) => readFlags(given as never, env).agent.dataplane.wireguardKey
+  t.deepEqual(keyOf({}, {}), { path: '/run/flannel/wgkey', own: true })
+  t.deepEqual(keyOf({ 'subnet-file': '/x/y.env' }, {}), { path: '/x/wgkey', own: true })
+  t.deepEqual(keyOf({}, { WIREGUARD_KEY_FILE: '/k' }), { path: '/k', own: false })
+  t.deepEqual(keyOf({ 'wireguard-key-file': '/f' }, { WIREGUARD_KEY_FILE: '/k' }), { path: '/f', own: false })
+})
+
 test('every default is a value that its flag takes, and all of flanneld\'s flags are there', t => {
   t.notThrows(() => readFlags({}, {}))
   const names = new Set<string>(FLAGS.map(flag => flag.name))

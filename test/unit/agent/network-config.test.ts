@@ -33,6 +33,7 @@ test('an absent Backend is udp, as in the program and not as in its manual', t =
 
 test('T12: every wrong member is refused and named', t => {
   const vxlan = { Type: 'vxlan' }
+  const wireguard = { Type: 'wireguard' }
   const rows: readonly (readonly [Record<string, unknown>, RegExp])[] = [
     [{}, /^Network: null: is required/],
     [{ Network: 5 }, /^Network: 5: is not a string/],
@@ -57,7 +58,13 @@ test('T12: every wrong member is refused and named', t => {
     [{ Network: '10.3.0.0/16', Backend: 'vxlan' }, /^Backend: "vxlan": is not a JSON object/],
     [{ Network: '10.3.0.0/16', Backend: { Type: 'geneve' } }, /^Backend.Type: "geneve"/],
     [{ Network: '10.3.0.0/16', Backend: { Type: 'ipsec' } }, /^Backend.Type: "ipsec": is a backend of flannel/],
-    [{ Network: '10.3.0.0/16', Backend: { Type: 'wireguard' } }, /^Backend.Type: "wireguard": is a backend of flannel/],
+    [{ Network: '10.3.0.0/16', Backend: { ...wireguard, Mode: 'both' } }, /^Backend.Mode: "both": is none of separate, auto, ipv4, ipv6/],
+    [{ Network: '10.3.0.0/16', Backend: { ...wireguard, Mode: 'ipv6' } }, /^Backend.Mode: "ipv6": needs EnableIPv6/],
+    [{ Network: '10.3.0.0/16', Backend: { ...wireguard, PSK: 'c2VjcmV0' } }, /^Backend.PSK: is not a WireGuard key: 32 bytes in base64/],
+    [{ Network: '10.3.0.0/16', Backend: { ...wireguard, ListenPort: 65_536 } }, /^Backend.ListenPort: 65536/],
+    [{ Network: '10.3.0.0/16', Backend: { ...wireguard, PersistentKeepaliveInterval: '5s' } }, /^Backend.PersistentKeepaliveInterval: "5s"/],
+    [{ Network: '10.3.0.0/16', EnableIPv6: true, IPv6Network: 'fc00::/48', Backend: { ...wireguard, ListenPort: 51_821 } }, /^Backend.ListenPortV6: 51821: is also ListenPort/],
+    [{ Network: '10.3.0.0/16', EnableIPv6: true, IPv6Network: 'fc00::/48', Backend: { ...wireguard, MTU: 1300 } }, /^Backend.MTU: 1300: leaves pods less/],
     [{ Network: '10.3.0.0/16', Backend: { Type: 'tencent-vpc' } }, /^Backend.Type: "tencent-vpc"/],
     [{ Network: '10.3.0.0/16', EnableIPv6: true, IPv6Network: 'fc00::/48' }, /^Backend.Type: "udp": carries IPv4 only/],
     [{ Network: '10.3.0.0/16', Backend: { ...vxlan, VNI: 16_777_216 } }, /^Backend.VNI: 16777216/],
@@ -77,4 +84,14 @@ test('T12: every wrong member is refused and named', t => {
 test('IPv6 alone is possible where leases are Kubernetes nodes', t => {
   const config = parse({ EnableIPv4: false, EnableIPv6: true, IPv6Network: 'fc00::/48', Backend: { Type: 'vxlan' } }, 'kube')
   t.deepEqual(Object.keys(config.pools), ['6'])
+})
+
+test('wireguard has flannel\'s options and defaults, and a PSK that is wrong is not shown', t => {
+  const backend = (options: object) => parse({ Network: '10.3.0.0/16', Backend: { Type: 'wireguard', ...options } }).backend
+  const defaults = { kind: 'wireguard', listenPort: 51_820, listenPortV6: 51_821, mtu: undefined, psk: undefined, keepaliveSeconds: 0, mode: 'separate' }
+  t.deepEqual(backend({}), defaults as never)
+  const psk = Buffer.alloc(32, 7).toString('base64')
+  t.deepEqual(backend({ listenport: 1, ListenPortV6: 2, MTU: 1400, PSK: psk, PersistentKeepaliveInterval: 25, Mode: 'auto' }),
+    { kind: 'wireguard', listenPort: 1, listenPortV6: 2, mtu: 1400, psk, keepaliveSeconds: 25, mode: 'auto' } as never)
+  t.notRegex(t.throws(() => backend({ PSK: 'sesame' })).message, /sesame/)
 })

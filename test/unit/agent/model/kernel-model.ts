@@ -6,7 +6,7 @@ import { networkAddress, samePrefix } from '../../../../src/net/ip/prefix.ts'
 import { sameAddress } from '../../../../src/net/ip/address.ts'
 import { RTPROT_WEFT } from '../../../../src/agent/dataplane/routes-plan.ts'
 import type { DesiredLink } from '../../../../src/agent/dataplane/desired.ts'
-import type { ObservedAddress, ObservedFdbEntry, ObservedLink, ObservedNeighbour, ObservedRoute, ObservedState } from '../../../../src/agent/dataplane/observed.ts'
+import type { ObservedAddress, ObservedFdbEntry, ObservedLink, ObservedNeighbour, ObservedRoute, ObservedState, ObservedWireguard } from '../../../../src/agent/dataplane/observed.ts'
 import type { Step } from '../../../../src/agent/dataplane/step.ts'
 
 export class KernelModel {
@@ -15,6 +15,7 @@ export class KernelModel {
   routes: ObservedRoute[] = []
   neighbours: ObservedNeighbour[] = []
   fdb: ObservedFdbEntry[] = []
+  wireguard: ObservedWireguard[] = []
   sysctls = new Map<string, string>()
   #nextIndex = 10
 
@@ -23,10 +24,12 @@ export class KernelModel {
   }
 
   observed(): ObservedState {
-    return { links: [...this.links], addresses: [...this.addresses], routes: [...this.routes], neighbours: [...this.neighbours], fdb: [...this.fdb], sysctls: new Map(this.sysctls) }
+    return { links: [...this.links], addresses: [...this.addresses], routes: [...this.routes], neighbours: [...this.neighbours], fdb: [...this.fdb], wireguard: [...this.wireguard], sysctls: new Map(this.sysctls) }
   }
 
   removeLink(ifindex: number): void {
+    const name = this.links.find(link => link.ifindex === ifindex)?.name
+    this.wireguard = this.wireguard.filter(({ link }) => link !== name)
     const other = (thing: Readonly<{ ifindex: number }>): boolean => thing.ifindex !== ifindex
     this.links = this.links.filter(other)
     this.addresses = this.addresses.filter(other)
@@ -74,6 +77,25 @@ export class KernelModel {
         this.fdb = this.fdb.filter(entry => entry.ifindex !== ifindex || entry.mac !== mac || !sameAddress(entry.destination!, destination!))
         return
       }
+      case 'configure-wireguard': {
+        const { link, publicKey, listenPort } = action.device
+        this.#changeWireguard(link, device => ({ ...device, publicKey, listenPort }))
+        return
+      }
+      case 'put-wireguard-peer': {
+        const { link, peer: _, ...put } = action.entry
+        // A prefix leads to one peer of a device: whoever names it last has it.
+        this.#changeWireguard(link, device => {
+          const before = device.peers.find(({ publicKey }) => publicKey === put.publicKey)
+          const others = device.peers.filter(other => other !== before).map(other => ({ ...other, allowedIps: other.allowedIps.filter(prefix => !put.allowedIps.some(taken => samePrefix(taken, prefix))) }))
+          const endpoint = action.keepEndpoint ? before?.endpoint : put.endpoint
+          return { ...device, peers: [...others, { ...put, endpoint, assigned: put.endpoint, handshakeAgeMs: before?.handshakeAgeMs }] }
+        })
+        return
+      }
+      case 'remove-wireguard-peer':
+        this.#changeWireguard(action.link, device => ({ ...device, peers: device.peers.filter(({ publicKey }) => publicKey !== action.publicKey) }))
+        return
       case 'put-route': {
         const { destination, gateway, link, onlink, mtu } = action.route
         const put: ObservedRoute = { destination, gateway, ifindex: this.#index(link), protocol: RTPROT_WEFT, metric: destination.family === 6 ? 1024 : 0, onlink, mtu, multipath: false, blackhole: false, plain: true }
@@ -94,11 +116,17 @@ export class KernelModel {
   #create(link: DesiredLink): void {
     if (this.links.some(({ name }) => name === link.name)) throw new Error(`${link.name} exists`)
     const { shape } = link
+    if (shape.kind === 'wireguard') this.wireguard.push({ link: link.name, publicKey: undefined, listenPort: 34_567, peers: [] })
     this.links.push({
       ifindex: this.#nextIndex++, name: link.name, kind: shape.kind, up: true, mtu: link.mtu, mac: link.mac, loopback: false, txChecksum: true,
       vxlan: shape.kind === 'vxlan' ? { vni: shape.vni, parentIfindex: this.#index(shape.parent), local: shape.local, port: shape.port, learning: shape.learning, gbp: shape.gbp, foreignOptions: false } : undefined,
       ipip: shape.kind === 'ipip' ? { local: shape.local, remote: undefined } : undefined,
     })
+  }
+
+  #changeWireguard(link: string, change: (device: ObservedWireguard) => ObservedWireguard): void {
+    this.#index(link)
+    this.wireguard = this.wireguard.map(device => (device.link === link ? change(device) : device))
   }
 
   #index(name: string): number {
