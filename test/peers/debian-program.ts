@@ -35,8 +35,11 @@ export async function openApt(suites: readonly string[]): Promise<Apt> {
 }
 
 /** Unpacks `peer`'s programs into the cache; answers the first one's path. Throws when the suite carries another version. */
-export async function unpackDebianProgram(apt: Apt, peer: DebianProgram): Promise<string> {
-  const work = mkdtempSync(join(apt.folder, 'unpack-'))
+export const unpackDebianProgram = (apt: Apt, peer: DebianProgram): Promise<string> => withUnpacked(apt, peer, async root => install(root, peer))
+
+/** Downloads and unpacks a package, and answers what `work` makes of its root, which is removed afterwards. */
+export async function withUnpacked<T>(apt: Apt, peer: Readonly<{ package: string; suite: string; version: string }>, work: (root: string, version: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(apt.folder, 'unpack-'))
   try {
     const listing = await run('apt-cache', [...apt.options, 'madison', peer.package], { timeoutMs: 60_000 })
     const versions = listing.split('\n').map(line => line.split('|').map(cell => cell.trim()))
@@ -45,12 +48,12 @@ export async function unpackDebianProgram(apt: Apt, peer: DebianProgram): Promis
       const offered = versions.flatMap(([, candidate]) => candidate ?? []).join(', ')
       throw new Error(`${peer.suite} has no ${peer.package} ${peer.version}*; the archive offers: ${offered || 'nothing'}`)
     }
-    await run('apt-get', [...apt.options, 'download', `${peer.package}=${version}`], { cwd: work, timeoutMs: 10 * 60_000 })
-    const archive = readdirSync(work).find(file => file.endsWith('.deb'))!
-    await run('dpkg-deb', ['-x', archive, 'root'], { cwd: work, timeoutMs: 60_000 })
-    return install(join(work, 'root'), peer)
+    await run('apt-get', [...apt.options, 'download', `${peer.package}=${version}`], { cwd: folder, timeoutMs: 10 * 60_000 })
+    const archive = readdirSync(folder).find(file => file.endsWith('.deb'))!
+    await run('dpkg-deb', ['-x', archive, 'root'], { cwd: folder, timeoutMs: 5 * 60_000 })
+    return await work(join(folder, 'root'), version)
   } finally {
-    rmSync(work, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

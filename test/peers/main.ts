@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BIN_DIR, findPeer, PEERS_DIR } from './cache.ts'
+import { unpackDebianKernel } from './debian-kernel.ts'
 import { openApt, unpackDebianProgram, type Apt } from './debian-program.ts'
 import { buildGoProgram, findGo } from './go-program.ts'
 import { PEERS, type Peer } from './manifest.ts'
@@ -47,8 +48,9 @@ async function bring(peer: Peer): Promise<Outcome> {
       if (goVersion === undefined) return done('missing', 'Go is not on this machine')
       await buildGoProgram(peer)
     } else {
-      apt ??= openApt([...new Set(PEERS.flatMap(p => (p.kind === 'debian' ? [p.suite] : [])))])
-      await unpackDebianProgram(await apt, peer)
+      apt ??= openApt([...new Set(PEERS.flatMap(p => (p.kind === 'go' ? [] : [p.suite])))])
+      if (peer.kind === 'kernel') await unpackDebianKernel(await apt, peer)
+      else await unpackDebianProgram(await apt, peer)
     }
     return done('new', checksum(peer))
   } catch (error) {
@@ -66,6 +68,11 @@ function remember(latest: readonly Outcome[]): void {
 
 /** What the inventory remembers of a program, so that a result can name the exact bytes it was had with. */
 function checksum(peer: Peer): string {
+  if (peer.kind === 'kernel') return checksumOf(join(findPeer(peer.name)!, 'vmlinuz'))
   const programs = peer.kind === 'debian' && peer.programs.length > 1 ? peer.programs.map(p => `${peer.name}/${p.slice(p.lastIndexOf('/') + 1)}`) : [peer.name]
-  return programs.map(program => `sha256:${createHash('sha256').update(readFileSync(findPeer(program)!)).digest('hex').slice(0, 16)}`).join(' ')
+  return programs.map(program => checksumOf(findPeer(program)!)).join(' ')
+}
+
+function checksumOf(path: string): string {
+  return `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16)}`
 }

@@ -28,7 +28,10 @@ export type DebianProgram = Readonly<{
   programs: readonly string[]
 }>
 
-export type Peer = GoProgram | DebianProgram
+/** A kernel with its modules, for virtual machines: what the metapackage of that name leads to. */
+export type DebianKernel = Omit<DebianProgram, 'kind' | 'programs'> & Readonly<{ kind: 'kernel' }>
+
+export type Peer = GoProgram | DebianProgram | DebianKernel
 
 const KUBERNETES = '1.36.3'
 const COMPONENT_VERSION = 'k8s.io/component-base/version'
@@ -68,6 +71,9 @@ export const PEERS: readonly Peer[] = [
   { kind: 'debian', name: 'kubectl-1.20', suite: 'bookworm', package: 'kubernetes-client', version: '1.20.', programs: ['usr/bin/kubectl'] },
   { kind: 'debian', name: 'kubectl-1.32', suite: 'trixie', package: 'kubectl', version: '1.32.', programs: ['usr/bin/kubectl'] },
   { kind: 'debian', name: 'kubectl-1.36', suite: 'forky', package: 'kubectl', version: '1.36.', programs: ['usr/bin/kubectl'] },
+  { kind: 'debian', name: 'busybox-1.35', suite: 'bookworm', package: 'busybox-static', version: '1:1.35.', programs: ['bin/busybox'] },
+  { kind: 'debian', name: 'wg-1.0', suite: 'bookworm', package: 'wireguard-tools', version: '1.0.', programs: ['usr/bin/wg'] },
+  { kind: 'kernel', name: 'linux-6.1', suite: 'bookworm', package: 'linux-image-amd64', version: '6.1.' },
   { kind: 'debian', name: 'etcd-3.5', suite: 'trixie', package: 'etcd-server', version: '3.5.', programs: ['usr/bin/etcd'] },
   { kind: 'debian', name: 'etcdctl-3.5', suite: 'trixie', package: 'etcd-client', version: '3.5.', programs: ['usr/bin/etcdctl'] },
   {
@@ -84,7 +90,6 @@ export const PEERS: readonly Peer[] = [
   podmanPart('libsubid4', '1:4.13', `${LIBRARIES}/libsubid.so.4`),
   podmanPart('libgpgme11', '1.18.', `${LIBRARIES}/libgpgme.so.11`),
   podmanPart('libassuan0', '2.5.', `${LIBRARIES}/libassuan.so.0`),
-  { kind: 'debian', name: 'busybox-1.35', suite: 'bookworm', package: 'busybox-static', version: '1:1.35.', programs: ['bin/busybox'] },
   {
     kind: 'debian',
     name: 'cni-1.1.1',

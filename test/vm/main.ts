@@ -1,0 +1,35 @@
+// `npm run test:vm [-- FILE…]`: runs tests that need more of a kernel than this machine has, in a virtual machine that has it.
+// `npm run test:vm -- --exec 'COMMAND'` runs a command there instead.
+
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { PEERS_DIR, ROOT } from '../peers/cache.ts'
+import { runInMachine, whyNoMachine } from './virtual-machine.ts'
+
+/** Those that skip on a kernel without WireGuard, ipip or SCTP. */
+const FILES = ['test/kernel/agent/wireguard.test.ts', 'test/kernel/agent/ipip.test.ts', 'test/kernel/net/wireguard.test.ts']
+
+/** How much longer than usual a condition may take to come true: emulation is twenty times slower than the machine. */
+const PATIENCE = 6
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { exec: { type: 'string' }, minutes: { type: 'string', default: '20' } } })
+const reason = whyNoMachine()
+if (reason !== undefined) {
+  process.stdout.write(`${reason}\n`)
+  process.exit(0)
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
+const tests = positionals.length === 0 ? FILES : positionals
+const command = values.exec ?? `exec ${quote(process.execPath)} node_modules/.bin/ava --serial --concurrency=1 --no-color --timeout=15m ${tests.map(quote).join(' ')}`
+const environment = {
+  PATH: `/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin`, HOME: '/tmp', WEFT_PEERS_DIR: PEERS_DIR, WEFT_TEST_PATIENCE: String(PATIENCE), NODE_COMPILE_CACHE: '/tmp/compiled',
+  WEFT_IN_VM: '1', NO_COLOR: '1',
+}
+const script = [...Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}`), `cd ${quote(ROOT)}`, command, ''].join('\n')
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+const startMs = performance.now()
+const code = await runInMachine({ command: script, timeoutMs: Number(values.minutes) * 60_000, onLine: line => process.stdout.write(`${line}\n`), signal: stop.signal })
+process.stdout.write(`${join('test', 'vm')}: ${code === undefined ? 'the machine ended before the command did' : `exit ${code}`} after ${Math.round((performance.now() - startMs) / 1000)} s\n`)
+process.exitCode = code ?? 1
