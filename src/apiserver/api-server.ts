@@ -15,6 +15,7 @@ import { AddressAllocator } from './allocators/address-allocator.ts'
 import { PortAllocator, type PortRange } from './allocators/port-allocator.ts'
 import { ServiceAllocators } from './allocators/service-allocators.ts'
 import { BearerTokens } from './authentication/bearer-token.ts'
+import { BootstrapTokens } from './authentication/bootstrap-token.ts'
 import { ClientCertificates } from './authentication/client-certificate.ts'
 import { NodeScope } from './authorization/node-scope.ts'
 import { BindingEscalation, RoleEscalation } from './authorization/escalation.ts'
@@ -39,6 +40,7 @@ import { keepSystemObjects } from './system/keep.ts'
 import { NamespaceAdmission } from './system/namespace-admission.ts'
 import { PodAdmission } from './system/pod-admission.ts'
 import { ServerPeers } from './system/server-peers.ts'
+import { SignerAdmission } from './system/signer-admission.ts'
 import { ServiceAllocation } from './system/service-allocation.ts'
 import { bindPod } from './subresources/binding.ts'
 import { evictPod } from './subresources/eviction.ts'
@@ -118,6 +120,7 @@ export class ApiServer implements AsyncDisposable {
     })
     const admission = new Admission({
       '/services': [allocation], '/pods': [new PodAdmission({ objects, catalog })], '/namespaces': [new NamespaceAdmission({ objects, catalog })],
+      'certificates.k8s.io/certificatesigningrequests': [new SignerAdmission(authorizer)],
       [`${RBAC_GROUP}/roles`]: [new RoleEscalation(authorizer, rbac('roles'))],
       [`${RBAC_GROUP}/clusterroles`]: [new RoleEscalation(authorizer, rbac('clusterroles'))],
       [`${RBAC_GROUP}/rolebindings`]: [new BindingEscalation(authorizer, rbac('rolebindings'))],
@@ -150,7 +153,9 @@ export class ApiServer implements AsyncDisposable {
       }
       return discovery.serve(exchange, path) || openApi.serve(exchange, path) || await serveHealth(exchange, path, checks)
     }
-    const tokens = new BearerTokens({ staticTokens: options.staticTokens, serviceAccounts: options.serviceAccountTokens, objects, catalog, clock })
+    const tokens = new BearerTokens({
+      staticTokens: options.staticTokens, bootstrap: new BootstrapTokens({ objects, catalog, clock }), serviceAccounts: options.serviceAccountTokens, objects, catalog, clock,
+    })
     const dispatcher = new Dispatcher({
       serving, catalog, authenticators: [new ClientCertificates(clock), tokens], authorizer, servePath,
       nodeScope: new NodeScope({ objects, pods: catalog.builtin('', 'pods') }),

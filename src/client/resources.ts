@@ -1,6 +1,7 @@
 // Descriptors of the resources Weft's daemons talk to: where each lives in the API, and its type.
 
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.js'
+import type { CertificateSigningRequest } from 'kubernetes-types/certificates/v1.js'
 import type { Lease } from 'kubernetes-types/coordination/v1.js'
 import type {
   ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
@@ -62,4 +63,7 @@ export type ServiceCidr = KubeObject & Readonly<{ spec?: Readonly<{ cidrs?: read
 export const SERVICE_CIDRS: Resource<ServiceCidr> = { group: 'networking.k8s.io', version: 'v1', plural: 'servicecidrs', kind: 'ServiceCIDR', namespaced: false }
 export const POD_DISRUPTION_BUDGETS: Resource<PodDisruptionBudget> = {
   group: 'policy', version: 'v1', plural: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', namespaced: true,
+}
+export const CERTIFICATE_SIGNING_REQUESTS: Resource<CertificateSigningRequest> = {
+  group: 'certificates.k8s.io', version: 'v1', plural: 'certificatesigningrequests', kind: 'CertificateSigningRequest', namespaced: false,
 }

@@ -32,12 +32,15 @@ import { goBoolean, goDuration, positiveNumber, wholeNumber } from './go-values.
  */
 const WITHOUT_MEANING: readonly string[] = [
   'authentication-kubeconfig', 'authorization-kubeconfig', 'authentication-skip-lookup', 'authorization-always-allow-paths', 'cert-dir', 'client-ca-file',
-  'cloud-provider', 'cluster-name', 'cluster-signing-cert-file', 'cluster-signing-duration', 'cluster-signing-key-file', 'concurrent-gc-syncs',
+  'cloud-provider', 'cluster-name', 'concurrent-gc-syncs',
   'concurrent-namespace-syncs', 'concurrent-endpoint-syncs', 'concurrent-daemonset-syncs', 'configure-cloud-routes', 'feature-gates', 'flex-volume-plugin-dir',
   'kube-api-burst', 'kube-api-content-type', 'kube-api-qps', 'large-cluster-size-threshold', 'leader-elect-resource-lock', 'logging-format',
   'mirroring-concurrent-service-endpoint-syncs', 'node-monitor-period', 'profiling', 'requestheader-client-ca-file', 'secondary-node-eviction-rate',
   'service-account-private-key-file', 'unhealthy-zone-threshold', 'use-service-account-credentials', 'v',
 ]
+
+/** kube-controller-manager's 8760h0m0s. */
+const YEAR_MS = 365 * 86_400_000
 
 /** We chose: filling the caches makes much garbage once, and the nursery it leaves behind would stay. */
 const YOUNG_GENERATION_BYTES = 8 << 20
@@ -53,6 +56,9 @@ type Flags = Readonly<{
   nodeCidrMaskSizeIpv6?: number
   serviceClusterIpRange: string
   rootCaFile?: string
+  clusterSigningCertFile?: string
+  clusterSigningKeyFile?: string
+  clusterSigningDuration: number
   maxEndpointsPerSlice: number
   concurrentServiceEndpointSyncs: number
   endpointsliceUpdatesBatchPeriod: number
@@ -87,6 +93,9 @@ export const command = (): Command => {
     .option('--node-cidr-mask-size-ipv6 <length>', 'length of a node\'s IPv6 pod CIDR', wholeNumber('--node-cidr-mask-size-ipv6', 1))
     .option('--service-cluster-ip-range <cidrs>', 'one or two prefixes that no node may be given', '')
     .option('--root-ca-file <file>', 'CA bundle to publish in every namespace, PEM')
+    .option('--cluster-signing-cert-file <file>', 'authority that signs certificate requests, PEM; without it nobody does')
+    .option('--cluster-signing-key-file <file>', 'its private key, PEM')
+    .option('--cluster-signing-duration <duration>', 'how long issued certificates are valid at most', goDuration('--cluster-signing-duration'), YEAR_MS)
     .option('--max-endpoints-per-slice <number>', 'most endpoints in one EndpointSlice, up to 1000', wholeNumber('--max-endpoints-per-slice', 1), DEFAULT_ENDPOINT_SLICE_OPTIONS.maxEndpointsPerSlice)
     .option('--concurrent-service-endpoint-syncs <number>', 'Services whose slices are worked on at a time', wholeNumber('--concurrent-service-endpoint-syncs', 1), DEFAULT_ENDPOINT_SLICE_OPTIONS.concurrentSyncs)
     .option('--endpointslice-updates-batch-period <duration>', 'how long changes of pods are gathered before slices are written', goDuration('--endpointslice-updates-batch-period'), 0)
@@ -172,6 +181,16 @@ function catalogOptions(flags: Flags): CatalogOptions {
     podGc: { ...DEFAULT_POD_GC, terminatedThreshold: flags.terminatedPodGcThreshold },
     concurrentSyncs: { deployments: flags.concurrentDeploymentSyncs, replicaSets: flags.concurrentReplicasetSyncs },
     rootCa: flags.rootCaFile === undefined ? undefined : readFlagFile('--root-ca-file', flags.rootCaFile),
+    signing: signingOptions(flags),
+  }
+}
+
+function signingOptions({ clusterSigningCertFile: certificate, clusterSigningKeyFile: key, clusterSigningDuration }: Flags): CatalogOptions['signing'] {
+  if ((certificate === undefined) !== (key === undefined)) throw new InputError('--cluster-signing-cert-file', certificate, 'must be given together with --cluster-signing-key-file')
+  if (certificate === undefined || key === undefined) return undefined
+  return {
+    authority: { certificatePem: readFlagFile('--cluster-signing-cert-file', certificate), privateKeyPem: readFlagFile('--cluster-signing-key-file', key) },
+    maxDurationMs: clusterSigningDuration,
   }
 }
 

@@ -2,6 +2,8 @@
 
 import type { Prefix } from '../net/ip/prefix.ts'
 import { InputError } from '../ops/errors.ts'
+import { bootstrapSignerController, tokenCleanerController } from './bootstrap-tokens/controller.ts'
+import { approvingController, requestCleanerController, signingController, type SigningOptions } from './certificates/controller.ts'
 import type { Controller } from './controller.ts'
 import { daemonSetController } from './daemon-sets/controller.ts'
 import { deploymentController } from './deployments/controller.ts'
@@ -29,6 +31,8 @@ export type CatalogOptions = Readonly<{
   concurrentSyncs: Readonly<{ deployments: number; replicaSets: number }>
   /** PEM; undefined: not published. */
   rootCa: string | undefined
+  /** Undefined: certificate requests are signed by somebody else. */
+  signing: SigningOptions | undefined
 }>
 
 /** Every controller that the options allow, in no particular order. */
@@ -49,13 +53,19 @@ export const allControllers = (options: CatalogOptions): readonly Controller[] =
   daemonSetController(),
   disruptionController(),
   schedulerController(),
+  approvingController(),
+  ...(options.signing === undefined ? [] : [signingController(options.signing)]),
+  requestCleanerController(),
+  bootstrapSignerController(),
+  tokenCleanerController(),
 ]
 
 /**
  * kube-controller-manager's rule: `*` is all, `name` is that one, `-name` not that one; a name beats `*`.
  * Throws InputError for a name that exists neither here nor upstream.
  */
-export function chooseControllers(controllers: readonly Controller[], choice: readonly string[]): readonly Controller[] {
+export function chooseControllers(controllers: readonly Controller[], given: readonly string[]): readonly Controller[] {
+  const choice = given.map(entry => entry.replace(/^(-?)(bootstrapsigner|tokencleaner)$/, (_, minus: string, name: 'bootstrapsigner' | 'tokencleaner') => `${minus}${FORMER_NAMES[name]}`))
   const known = new Set([...controllers.map(({ name }) => name), ...UPSTREAM_ONLY])
   for (const entry of choice) {
     const name = entry.replace(/^-/, '')
@@ -64,13 +74,15 @@ export function chooseControllers(controllers: readonly Controller[], choice: re
   return controllers.filter(({ name }) => !choice.includes(`-${name}`) && (choice.includes(name) || choice.includes('*')))
 }
 
+/** Names of before 1.28, which kubeadm's static pod still gives. */
+const FORMER_NAMES = { bootstrapsigner: 'bootstrap-signer-controller', tokencleaner: 'token-cleaner-controller' } as const
+
 /** Names that command lines of kube-controller-manager carry and that mean nothing here. */
 const UPSTREAM_ONLY: readonly string[] = [
-  'bootstrap-signer-controller', 'bootstrapsigner', 'tokencleaner', 'certificatesigningrequest-approving-controller', 'certificatesigningrequest-cleaner-controller',
   'certificatesigningrequest-signing-controller', 'cloud-node-lifecycle-controller', 'clusterrole-aggregation-controller', 'cronjob-controller',
   'ephemeral-volume-controller', 'horizontal-pod-autoscaler-controller', 'job-controller', 'node-ipam-controller', 'node-route-controller',
   'persistentvolume-attach-detach-controller', 'persistentvolume-binder-controller', 'persistentvolume-expander-controller', 'persistentvolume-protection-controller',
   'persistentvolumeclaim-protection-controller', 'replicationcontroller-controller', 'resourcequota-controller', 'root-ca-certificate-publisher-controller',
-  'service-cidr-controller', 'service-lb-controller', 'serviceaccount-token-controller', 'statefulset-controller', 'token-cleaner-controller',
+  'service-cidr-controller', 'service-lb-controller', 'serviceaccount-token-controller', 'statefulset-controller',
   'ttl-after-finished-controller', 'ttl-controller', 'validatingadmissionpolicy-status-controller',
 ]

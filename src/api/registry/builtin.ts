@@ -117,7 +117,7 @@ export const BUILTIN_RESOURCES: readonly ApiResource[] = [
   }),
   ...groupVersion('certificates.k8s.io', 'v1', {
     certificatesigningrequests: ['CertificateSigningRequest', {
-      short: ['csr'], ...C, ...B, ...S,
+      short: ['csr'], ...C, ...S,
       sub: [sub('approval', { group: 'certificates.k8s.io', version: 'v1', kind: 'CertificateSigningRequest' })],
     }],
   }),

@@ -7,7 +7,7 @@ import { definitionStrategy } from '../custom-resources/definition-strategy.ts'
 import type { TableLayout } from '../registry/table.ts'
 import { CLAIM_TABLE, NAME_AND_AGE_TABLE } from '../tables/core.ts'
 import {
-  API_SERVICE_TABLE, FLOW_SCHEMA_TABLE, MUTATING_POLICY_TABLE, POLICY_BINDING_TABLE, PRIORITY_LEVEL_TABLE, SIGNING_REQUEST_TABLE, VALIDATING_POLICY_TABLE, WEBHOOK_TABLE,
+  API_SERVICE_TABLE, FLOW_SCHEMA_TABLE, MUTATING_POLICY_TABLE, POLICY_BINDING_TABLE, PRIORITY_LEVEL_TABLE, VALIDATING_POLICY_TABLE, WEBHOOK_TABLE,
 } from '../tables/policies.ts'
 import {
   CSI_DRIVER_TABLE, CSI_NODE_TABLE, STORAGE_CLASS_TABLE, VOLUME_ATTACHMENT_TABLE, VOLUME_ATTRIBUTES_CLASS_TABLE, VOLUME_TABLE,
@@ -21,6 +21,7 @@ import { endpointSliceStrategy, endpointsStrategy } from './core/endpoints.ts'
 import { coreEventStrategy, newEventStrategy } from './core/event.ts'
 import { namespaceStrategy } from './core/namespace.ts'
 import { nodeStrategy } from './core/node.ts'
+import { signingRequestStrategy } from './certificates/signing-request.ts'
 import { leaseStrategy } from './coordination/lease.ts'
 import { ipAddressStrategy, serviceCidrStrategy } from './networking/cluster-addresses.ts'
 import { ingressClassStrategy, ingressStrategy } from './networking/ingress.ts'
@@ -71,7 +72,7 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   'apps/replicasets': replicaSetStrategy,
   'apps/statefulsets': statefulSetStrategy,
   'autoscaling/horizontalpodautoscalers': base => ({ ...defaulted(autoscalerDefaults)(base), table: AUTOSCALER_TABLE }),
-  'certificates.k8s.io/certificatesigningrequests': shown(SIGNING_REQUEST_TABLE),
+  'certificates.k8s.io/certificatesigningrequests': signingRequestStrategy,
   'node.k8s.io/runtimeclasses': shown(RUNTIME_CLASS_TABLE),
   'resource.k8s.io/deviceclasses': shown(NAME_AND_AGE_TABLE),
   'resource.k8s.io/resourceclaims': shown(RESOURCE_CLAIM_TABLE),

@@ -1,4 +1,4 @@
-// `Authorization: Bearer …`: static tokens from a file, and service-account tokens.
+// `Authorization: Bearer …`: static tokens from a file, bootstrap tokens, and service-account tokens.
 
 import { createHash } from 'node:crypto'
 import type { UserInfo } from '../../api/registry/strategy.ts'
@@ -9,6 +9,7 @@ import type { Catalog } from '../catalog.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import type { BoundObject, ServiceAccountTokens, TokenSubject } from '../tokens/service-account-tokens.ts'
+import type { BootstrapTokens } from './bootstrap-token.ts'
 import type { Authenticator } from './user.ts'
 
 /** A verified token, with the audiences it is good for. */
@@ -17,6 +18,7 @@ export type TokenReview = Readonly<{ user: UserInfo; audiences: readonly string[
 type Options = Readonly<{
   /** By token. */
   staticTokens: ReadonlyMap<string, UserInfo>
+  bootstrap: BootstrapTokens
   serviceAccounts: ServiceAccountTokens | undefined
   objects: ObjectStore
   catalog: Catalog
@@ -54,6 +56,8 @@ export class BearerTokens implements Authenticator {
   async review(token: string, audiences: readonly string[], signal: AbortSignal): Promise<TokenReview | undefined> {
     const fixed = this.#options.staticTokens.get(token)
     if (fixed !== undefined) return { user: fixed, audiences: [...audiences] }
+    const joining = await this.#options.bootstrap.userOf(token, signal)
+    if (joining !== undefined) return { user: joining, audiences: [...audiences] }
     const now = this.#options.clock.now()
     const cacheKey = createHash('sha256').update(token).update('\0').update(audiences.join('\0')).digest('base64')
     const kept = this.#cache.get(cacheKey)

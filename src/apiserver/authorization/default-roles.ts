@@ -80,6 +80,13 @@ const CLUSTER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> = {
     rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'), rule(['list', 'watch'], 'networking.k8s.io', 'servicecidrs'), EVENTS,
   ],
   'system:node-problem-detector': [rule(['get'], '', 'nodes'), rule(['patch'], '', 'nodes/status'), EVENTS],
+  'system:node-bootstrapper': [rule(['create', 'get', 'list', 'watch'], 'certificates.k8s.io', 'certificatesigningrequests')],
+  'system:certificates.k8s.io:certificatesigningrequests:nodeclient': [rule(['create'], 'certificates.k8s.io', 'certificatesigningrequests/nodeclient')],
+  'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient': [rule(['create'], 'certificates.k8s.io', 'certificatesigningrequests/selfnodeclient')],
+  'system:certificates.k8s.io:kube-apiserver-client-approver': [named(['kubernetes.io/kube-apiserver-client'], rule(['approve'], 'certificates.k8s.io', 'signers'))],
+  'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver': [named(['kubernetes.io/kube-apiserver-client-kubelet'], rule(['approve'], 'certificates.k8s.io', 'signers'))],
+  'system:certificates.k8s.io:kubelet-serving-approver': [named(['kubernetes.io/kubelet-serving'], rule(['approve'], 'certificates.k8s.io', 'signers'))],
+  'system:certificates.k8s.io:legacy-unknown-approver': [named(['kubernetes.io/legacy-unknown'], rule(['approve'], 'certificates.k8s.io', 'signers'))],
   'system:kube-scheduler': [
     EVENTS, rule(['create'], 'coordination.k8s.io', 'leases'), named(['kube-scheduler'], rule(['get', 'update'], 'coordination.k8s.io', 'leases')),
     rule(['create', ...READ], 'coordination.k8s.io', 'leasecandidates'), rule(READ, '', 'nodes'), rule(['delete', ...READ], '', 'pods'),
@@ -95,7 +102,7 @@ const CLUSTER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> = {
     EVENTS, rule(['create'], 'coordination.k8s.io', 'leases'), named(['kube-controller-manager'], rule(['get', 'update'], 'coordination.k8s.io', 'leases')),
     rule(['create'], '', 'secrets', 'serviceaccounts'), rule(['delete'], '', 'secrets'), rule(['get'], '', 'configmaps', 'namespaces', 'secrets', 'serviceaccounts'),
     rule(['update'], '', 'secrets', 'serviceaccounts'), rule(['create'], 'authentication.k8s.io', 'tokenreviews'), rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
-    rule(['list', 'watch'], '*', '*'), rule(['create'], '', 'serviceaccounts/token'),
+    rule(['approve', 'sign'], 'certificates.k8s.io', 'signers'), rule(['list', 'watch'], '*', '*'), rule(['create'], '', 'serviceaccounts/token'),
     // The loops run in one process under one name here, so it holds what upstream splits over system:controller:… roles.
     rule(['create', 'delete', 'patch', 'update', 'get'], 'discovery.k8s.io', 'endpointslices'), rule(['create', 'delete', 'patch', 'update', 'get'], '', 'endpoints'),
     rule(['update'], '', 'endpoints/restricted', 'services/finalizers'), rule(['create'], 'discovery.k8s.io', 'endpointslices/restricted'),

@@ -7,7 +7,7 @@ import { createSigningKey } from '../../ops/certificates/signing-key.ts'
 import { AGENTS_GROUP } from '../agent-role.ts'
 import { clusterPaths, hostPaths, pkiPaths, type HostPaths } from '../cluster-paths.ts'
 import { apiServerUrl, controlPlane, kubernetesServiceAddress, type ClusterPlan } from '../cluster-plan.ts'
-import { formatKubeconfig } from './kubeconfig.ts'
+import { formatKubeconfig } from '../../client/kubeconfig/format.ts'
 
 type User = Readonly<{ file: string; commonName: string; organizations: readonly string[] }>
 

@@ -6,7 +6,7 @@ import { PODS, SERVICES } from '../../client/resources.ts'
 import { ENDPOINT_SLICES } from '../../client/resources.ts'
 import { WeftError } from '../../ops/errors.ts'
 import type { HostPlan } from '../cluster-plan.ts'
-import { waitFor } from '../wait-for.ts'
+import { waitFor } from '../../ops/wait-for.ts'
 import { SAMPLE_NAME, SAMPLE_NAMESPACE, samplePods, sampleService } from './sample-objects.ts'
 
 export type SamplePod = Readonly<{ name: string; host: string; address: string }>

@@ -8,7 +8,7 @@ import type { ClusterName } from '../cluster-name.ts'
 import type { HostPlan } from '../cluster-plan.ts'
 import { ask, type EchoAnswer } from '../echo/ask.ts'
 import { takeInventory } from '../inventory/inventory.ts'
-import { waitFor } from '../wait-for.ts'
+import { waitFor } from '../../ops/wait-for.ts'
 import type { SamplePod, SampleService } from './deploy-sample.ts'
 import { HTTP_PORT } from './sample-objects.ts'
 

@@ -19,7 +19,7 @@ import type { Component } from '../supervisor/daemon.ts'
 import type { Fleet } from '../supervisor/fleet.ts'
 import { tearDown } from '../teardown.ts'
 import { HOST_LINK } from '../underlay/make-underlay.ts'
-import { waitFor } from '../wait-for.ts'
+import { waitFor } from '../../ops/wait-for.ts'
 import { claimHosts, hasRemains } from './claim-cluster.ts'
 
 export type UpOptions = Readonly<{

@@ -4,7 +4,7 @@
 
 // Must stand first: the X.509 library's container reads decorator metadata while it loads.
 import 'reflect-metadata'
-import { X509Certificate, createPrivateKey, webcrypto } from 'node:crypto'
+import { X509Certificate, createHash, createPrivateKey, webcrypto } from 'node:crypto'
 import {
   AuthorityKeyIdentifierExtension, BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension,
   SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509CertificateGenerator, X509Certificate as Certificate, type JsonName,
@@ -26,7 +26,7 @@ export type CertificateRequest = Readonly<{
   validForDays?: number
 }>
 
-const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+export const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 /** We chose ten years: a local cluster must not die of old age, and nobody rotates its authority. */
 const AUTHORITY_DAYS = 3650
 /** kubeadm's choice for what the authority issues. */
@@ -42,7 +42,7 @@ export async function createAuthority(options: Readonly<{ commonName: string; va
     name: distinguishedName(options.commonName, []),
     keys,
     signingAlgorithm: KEY_ALGORITHM,
-    ...validity(options.validForDays ?? AUTHORITY_DAYS),
+    ...validity((options.validForDays ?? AUTHORITY_DAYS) * DAY_MS),
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign | KeyUsageFlags.digitalSignature, true),
@@ -54,6 +54,13 @@ export async function createAuthority(options: Readonly<{ commonName: string; va
 
 /** Makes a key and has `authority` certify it for the given roles. */
 export async function issueCertificate(authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
+  const keys = await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
+  const certificatePem = await certify(authority, { ...request, validForMs: (request.validForDays ?? ISSUED_DAYS) * DAY_MS }, keys.publicKey)
+  return { certificatePem, privateKeyPem: await privateKeyPem(keys.privateKey) }
+}
+
+/** Has `authority` certify somebody's public key; answers PEM. */
+export async function certify(authority: KeyPair, request: Omit<CertificateRequest, 'validForDays'> & Readonly<{ validForMs: number }>, publicKey: webcrypto.CryptoKey): Promise<string> {
   const names = [
     ...(request.dnsNames ?? []).map(value => ({ type: 'dns' as const, value })),
     ...(request.ipAddresses ?? []).map(value => ({ type: 'ip' as const, value })),
@@ -61,44 +68,47 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
   if (request.usages.includes('server') && names.length === 0) {
     throw new InputError('dnsNames', [], 'a server certificate needs at least one name or address')
   }
-  const keys = await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
   const issuer = new Certificate(authority.certificatePem)
   const certificate = await X509CertificateGenerator.create({
     subject: distinguishedName(request.commonName, request.organizations ?? []),
     issuer: issuer.subjectName,
-    publicKey: keys.publicKey,
+    publicKey,
     signingKey: await importPrivateKey(authority.privateKeyPem),
     signingAlgorithm: KEY_ALGORITHM,
-    ...validity(request.validForDays ?? ISSUED_DAYS),
+    ...validity(request.validForMs),
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
       new ExtendedKeyUsageExtension(request.usages.map(usage => (usage === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth))),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await SubjectKeyIdentifierExtension.create(publicKey),
       ...(names.length > 0 ? [new SubjectAlternativeNameExtension(names)] : []),
     ],
   })
-  return { certificatePem: pem(certificate), privateKeyPem: await privateKeyPem(keys.privateKey) }
+  return pem(certificate)
 }
 
 /** When a PEM certificate stops being valid, in milliseconds since the epoch. */
 export const certificateExpiry = (certificatePem: string): number => Date.parse(new X509Certificate(certificatePem).validTo)
 
+/** The pin that kubeadm calls --discovery-token-ca-cert-hash: SHA-256 over the certificate's SubjectPublicKeyInfo. */
+export const publicKeyPin = (certificatePem: string): string =>
+  `sha256:${createHash('sha256').update(new X509Certificate(certificatePem).publicKey.export({ format: 'der', type: 'spki' })).digest('hex')}`
+
 /** Organizations first, then the common name, each a relative name of its own, as kubeadm writes them. */
-const distinguishedName = (commonName: string, organizations: readonly string[]): JsonName => [
+export const distinguishedName = (commonName: string, organizations: readonly string[]): JsonName => [
   ...organizations.map(organization => ({ O: [organization] })),
   { CN: [commonName] },
 ]
 
-function validity(days: number): { notBefore: Date; notAfter: Date } {
+function validity(durationMs: number): { notBefore: Date; notAfter: Date } {
   const now = Date.now()
-  return { notBefore: new Date(now - CLOCK_SKEW_MS), notAfter: new Date(now + days * DAY_MS) }
+  return { notBefore: new Date(now - CLOCK_SKEW_MS), notAfter: new Date(now + durationMs) }
 }
 
 const pem = (certificate: Certificate): string => `${certificate.toString('pem')}\n`
 
-async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+export async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
   return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' }) as string
 }

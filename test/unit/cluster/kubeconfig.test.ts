@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadKubeconfig } from '../../../src/client/kubeconfig/load.ts'
 import { createAuthority, issueCertificate } from '../../../src/ops/certificates/authority.ts'
-import { formatKubeconfig } from '../../../src/cluster/credentials/kubeconfig.ts'
+import { formatKubeconfig } from '../../../src/client/kubeconfig/format.ts'
 
 test('a kubeconfig is read back by the client with server, authority and certificate', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'weft-kubeconfig-'))

@@ -1,7 +1,7 @@
-// Waits for a condition of the cluster that somebody else brings about.
+// Waits for a condition that somebody else brings about.
 
-import { systemClock } from '../ops/clock.ts'
-import { WeftError, isRetryable } from '../ops/errors.ts'
+import { systemClock } from './clock.ts'
+import { WeftError, isRetryable } from './errors.ts'
 
 const INTERVAL_MS = 50
 
