@@ -8,8 +8,11 @@ NODE_MINOR=12
 
 # --- Node.js -------------------------------------------------------------------------------------
 
-# Sets `node` to the machine's Node.js when it is new enough, else to the one fetched earlier.
+# Sets `node` to the one that an installation brought along (weft install), else to the machine's Node.js when it is new
+# enough, else to the one fetched earlier.
 find_node() {
+  node=$root/runtime/bin/node
+  [ ! -x "$node" ] || return 0
   machine_version=none
   if node=$(command -v node); then
     machine_version=$("$node" --version 2>/dev/null) || machine_version=broken

@@ -1,7 +1,7 @@
 // `weft echo`: the sample image's program, and its client.
 
 import { hostname } from 'node:os'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { ask } from '../cluster/echo/ask.ts'
 import { openEchoServer } from '../cluster/echo/echo-server.ts'
 import { parsePort } from '../net/ip/port.ts'
@@ -14,7 +14,7 @@ export const command = (): Command =>
     .option('--http-port <port>', 'answer HTTP requests here', '8080')
     .option('--tcp-port <port>', 'answer lines here', '9000')
     .option('--udp-port <port>', 'answer datagrams here', '9000')
-    .option('--pod <name>', 'name of the pod it runs in', process.env['POD_NAME'] ?? hostname())
+    .addOption(new Option('--pod <name>', 'name of the pod it runs in').default(process.env['POD_NAME'] ?? hostname(), '$POD_NAME, else the host name'))
     .option('--host <name>', 'name of the host it runs on', process.env['NODE_NAME'] ?? 'unknown')
     .option('--linger <seconds>', 'after SIGTERM, answer for this long: Services take a moment to leave a pod that goes', '1')
     .option('--ask <url>', 'serve nothing: ask an echo server by HTTP and print its answers')

@@ -8,6 +8,7 @@ import { loadKubeconfig } from '../client/kubeconfig/load.ts'
 import { CniNetwork } from '../node/cni/cni-network.ts'
 import { PodFolders } from '../node/process-runtime/pod-folders.ts'
 import { readMachineFacts } from '../node/registration/machine-facts.ts'
+import { removeAllPods } from '../node/remove-all-pods.ts'
 import { runNode } from '../node/run-node.ts'
 import { formatAddress, parseAddress } from '../net/ip/address.ts'
 import { systemClock } from '../ops/clock.ts'
@@ -25,6 +26,7 @@ type Flags = Readonly<{
   rootDir: string
   maxPods: string
   nodeLabels: string
+  cleanup: boolean
   logLevel: LogLevel
 }>
 
@@ -34,30 +36,32 @@ const KUBERNETES_MINOR = 36
 export const command = (): Command =>
   new Command()
     .option('--kubeconfig <file>', 'how to reach the API server')
-    .option('--hostname-override <name>', 'name of the Node object', process.env['NODE_NAME'] ?? hostname())
+    .addOption(new Option('--hostname-override <name>', 'name of the Node object').default(process.env['NODE_NAME'] ?? hostname(), '$NODE_NAME, else the host name'))
     .requiredOption('--node-ip <address[,address]>', 'addresses of this node, at most one per family')
     .option('--cni-conf-dir <folder>', 'network configurations; the first by name counts', '/etc/cni/net.d')
     .option('--cni-bin-dir <folder[,folder]>', 'CNI plugins', '/opt/cni/bin')
     .option('--root-dir <folder>', 'state and logs of pods', '/var/lib/weft/node')
     .option('--max-pods <number>', 'how many pods the scheduler may place here', '110')
     .option('--node-labels <name=value,…>', 'further labels of the Node object', '')
+    .option('--cleanup', 'end and remove all pods of this host, and end', false)
     .addOption(new Option('--log-level <level>', 'least severe messages to log').choices(LOG_LEVELS).default('info'))
     .action(async (flags: Flags) => {
       const log = openLog({ level: flags.logLevel }).child({ component: 'node', node: flags.hostnameOverride })
       await runProcess(log, async signal => {
         await mkdir(flags.rootDir, { recursive: true, mode: 0o700 })
         const version = `v1.${KUBERNETES_MINOR}.0+weft${packageVersion()}`
-        await using client = openApiClient({ config: await loadKubeconfig({ path: flags.kubeconfig }), userAgent: `weft-node/${packageVersion()}`, log })
         const folders = new PodFolders(flags.rootDir)
+        const network = new CniNetwork({
+          configFolder: flags.cniConfDir, binFolders: flags.cniBinDir.split(/[,:]/).filter(folder => folder !== ''), cacheFolder: folders.cniCache,
+          sleep: durationMs => systemClock.sleep(durationMs, { signal }),
+        })
+        if (flags.cleanup) return removeAllPods({ folders, network, clock: systemClock, log, signal })
+        await using client = openApiClient({ config: await loadKubeconfig({ path: flags.kubeconfig }), userAgent: `weft-node/${packageVersion()}`, log })
         await runNode({
-          client, folders, log, signal, clock: systemClock,
+          client, folders, network, log, signal, clock: systemClock,
           facts: readMachineFacts({
             name: flags.hostnameOverride, addresses: parseNodeAddresses(flags.nodeIp), version, rootFolder: flags.rootDir,
             maxPods: parseCount(flags.maxPods, '--max-pods'), labels: parseLabels(flags.nodeLabels),
-          }),
-          network: new CniNetwork({
-            configFolder: flags.cniConfDir, binFolders: flags.cniBinDir.split(/[,:]/).filter(folder => folder !== ''), cacheFolder: folders.cniCache,
-            sleep: durationMs => systemClock.sleep(durationMs, { signal }),
           }),
           programs: repository => (repository === 'weft/echo' ? [process.execPath, mainProgram(), 'echo'] : undefined),
         })
