@@ -1,7 +1,6 @@
 // `weft install`: makes this machine a host of a cluster, or brings what is installed up to this release.
 
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { openApiClient } from '../client/api-client.ts'
 import { loadKubeconfig } from '../client/kubeconfig/load.ts'
@@ -19,6 +18,7 @@ import { formatHostPort } from '../net/ip/port.ts'
 import { systemClock } from '../ops/clock.ts'
 import { InputError } from '../ops/errors.ts'
 import { silentLog } from '../ops/log.ts'
+import { projectFile } from '../ops/project.ts'
 import { waitFor } from '../ops/wait-for.ts'
 
 export type InstallFlags = Readonly<{
@@ -67,7 +67,7 @@ export const command = (): Command =>
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)
 export const systemOf = (root: string): typeof realSystem => (root === '/' ? realSystem : noSystem)
 /** The checkout or package that this very program is of. */
-export const sourceFolder = (): string => join(import.meta.dirname, '..', '..')
+export const sourceFolder = (): string => projectFile('.')
 
 export function requireRoot(root: string): void {
   if (root === '/' && process.getuid?.() !== 0) throw new InputError('user', process.getuid?.() ?? '', 'is not root: run it with sudo')

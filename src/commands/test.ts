@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { addTallies, afterSecondRun, failures, filesOfFailures, formatTally, readOutcome, tallyOf, type Outcome, type Tally } from './test-tally.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -34,7 +34,7 @@ export const command = (): Command =>
   new Command()
     .argument('[files...]', 'test files or patterns; without any, all of test/unit, test/kernel and test/e2e')
     .option('--match <pattern>', 'only tests whose title matches (ava\'s --match)')
-    .option('--seed <number>', 'of the random tests, to meet a failure of an earlier run again', String(Math.floor(Math.random() * 2 ** 31)))
+    .addOption(new Option('--seed <number>', 'of the random tests, to meet a failure of an earlier run again').default(String(Math.floor(Math.random() * 2 ** 31)), 'a new one'))
     .action(async (files: readonly string[], options: Readonly<{ match?: string; seed: string }>) => {
       process.stdout.write(`Random tests: --seed ${options.seed}\n`)
       const match = options.match === undefined ? [] : ['--match', options.match]

@@ -3,6 +3,8 @@
 /** Releases lie beside each other; `current` leads to the one in use. */
 export const LIBRARY = '/usr/local/lib/weft'
 export const CURRENT = `${LIBRARY}/current`
+/** Within a release: where its launcher looks for it, too (runtime/setup.sh). */
+export const BUNDLE = '.cache/bundle'
 export const COMMAND = '/usr/local/bin/weft'
 
 export const CONFIG = '/etc/weft'

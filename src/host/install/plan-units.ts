@@ -1,6 +1,6 @@
 // The systemd units of a host (systemd.service(5), systemd.exec(5)), each with as little as its daemon can do with.
 
-import { AUTHORITY, CONFIG, CONTROLLER_MANAGER_KUBECONFIG, CURRENT, NODE_KUBECONFIG, SERVER, TOKENS } from '../host-paths.ts'
+import { AUTHORITY, BUNDLE, CONFIG, CONTROLLER_MANAGER_KUBECONFIG, CURRENT, NODE_KUBECONFIG, SERVER, TOKENS } from '../host-paths.ts'
 import type { HostSettings } from '../settings.ts'
 
 export type UnitName = 'weft-apiserver' | 'weft-controller-manager' | 'weft-agent' | 'weft-proxy' | 'weft-node'
@@ -16,7 +16,7 @@ export const unitsOf = ({ role, runtime }: Pick<HostSettings, 'role' | 'runtime'
 ]
 
 /** Started by the release's own Node.js: no launcher, no PATH and no package manager stand between systemd and a daemon. */
-const PROGRAM = `${CURRENT}/runtime/bin/node ${CURRENT}/src/main.ts`
+const PROGRAM = `${CURRENT}/runtime/bin/node ${CURRENT}/${BUNDLE}/main.mjs`
 
 /** None of the daemons needs any of this, and the kernel should rather end a pod than one of them. Node.js compiles at run time, so memory that is written may be executed. */
 const MODEST: Lines = [

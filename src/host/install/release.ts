@@ -1,15 +1,17 @@
 // The program itself, put into a folder of its own: sources, the packages they need at run time, the CNI plugin, Node.js.
 
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { promisify } from 'node:util'
 import { WeftError } from '../../ops/errors.ts'
-import { LIBRARY } from '../host-paths.ts'
+import { BUNDLE, LIBRARY } from '../host-paths.ts'
 import type { HostFiles } from './host-files.ts'
 
 /** What of a checkout, or of the npm package, makes a running Weft. Documentation goes along for `systemctl help`. */
-const PARTS = ['weft', 'package.json', 'LICENSE', 'README.md', 'runtime/setup.sh', 'runtime/package.json', 'src', 'cni/plugin', 'cni/shim/build/weft-cni', 'docs'] as const
+const PARTS = ['weft', 'package.json', 'LICENSE', 'README.md', 'runtime/setup.sh', 'runtime/bundle.mjs', 'runtime/package.json', 'src', 'cni/plugin', 'cni/shim/build/weft-cni', 'docs'] as const
 
 const SHIM = 'cni/shim/build/weft-cni'
 /** Releases kept beside the one in use, so that a daemon that still runs from one finds its files. */
@@ -35,9 +37,20 @@ export async function placeRelease(files: HostFiles, source: string): Promise<st
   }
   await mkdir(join(unfinished, 'runtime/bin'), { recursive: true, mode: 0o755 })
   await copyFile(process.execPath, join(unfinished, 'runtime/bin/node'))
+  // Last, since it must be younger than the sources that it is made of (runtime/setup.sh, bundle_ready).
+  await bundle(unfinished)
   await makeReadable(unfinished)
   await rename(unfinished, target)
   return release
+}
+
+/** The daemons run from one flat folder of modules (docs/decisions/bundle.md). */
+async function bundle(release: string): Promise<void> {
+  try {
+    await promisify(execFile)(process.execPath, [join(release, 'runtime/bundle.mjs'), join(release, BUNDLE)])
+  } catch (cause) {
+    throw new WeftError('RELEASE_NOT_BUNDLED', `the sources do not bundle: ${(cause as { stderr?: string }).stderr?.trim() ?? (cause as Error).message}`, { release }, { cause })
+  }
 }
 
 /** Version, and a digest of everything that is not a locked package. */
