@@ -25,6 +25,8 @@ export type OpenBackendOptions = Readonly<{
   nodeIp: Address | undefined
   /** Ranges that cluster IPs of this family come from, as they are known now. */
   serviceCidrs: () => readonly Prefix[]
+  /** Settles when all families are in force, or will not be soon. */
+  allInForce: Promise<unknown>
   rtnl: Rtnl
   clock: Clock
   log: Logger
@@ -39,12 +41,13 @@ export async function openBackend(options: OpenBackendOptions, call: Readonly<{ 
   }
 }
 
-async function openNftables({ config, family, detector, nodeIp, serviceCidrs, rtnl, log }: OpenBackendOptions, call: Readonly<{ signal: AbortSignal }>): Promise<Backend> {
+async function openNftables({ config, family, detector, nodeIp, serviceCidrs, allInForce, rtnl, log }: OpenBackendOptions, call: Readonly<{ signal: AbortSignal }>): Promise<Backend> {
   const prefixes = prefixesOf(config.nodePortAddresses, family, nodeIp)
   return NftablesBackend.open({
     ruleset: { family, masqueradeMark: 2 ** config.nftables.masqueradeBit, masqueradeAll: config.nftables.masqueradeAll, detector },
     nodePortAddresses: async options => selectAddresses(prefixes, false, prefixes === undefined ? [] : await hostAddresses(rtnl, family, options)),
     serviceCidrs,
+    watchFrom: allInForce,
     log,
   }, call)
 }

@@ -40,6 +40,8 @@ export type RunProxyOptions = Readonly<{ config: ProxyConfig; version: string; c
 /** How long to wait for the Node's addresses before going on without, and for its pod CIDRs before giving up. */
 const NODE_IPS_TIMEOUT_MS = 30_000
 const POD_CIDRS_TIMEOUT_MS = 300_000
+/** How long one family waits for the other before it goes its own way. */
+const PATIENCE_MS = 60_000
 
 export async function runProxy({ config, version, clock, log, signal: outer }: RunProxyOptions): Promise<void> {
   const failed = new AbortController()
@@ -69,8 +71,10 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
   const startedAtMs = clock.now()
   const proxiers: FamilyProxier[] = []
   const serviceCidrs = new ServiceCidrs(log)
+  const inForce = Promise.withResolvers<void>()
+  const allInForce = Promise.race([inForce.promise, clock.sleep(PATIENCE_MS, { signal }).catch(() => undefined)])
   for (const family of families) {
-    const backend = await tryOpenBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], serviceCidrs: () => serviceCidrs.of(family), rtnl, clock, log }, ips.primary, signal)
+    const backend = await tryOpenBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], serviceCidrs: () => serviceCidrs.of(family), allInForce, rtnl, clock, log }, ips.primary, signal)
     if (backend === undefined) continue
     held.use(backend)
     const healthChecks = held.use(new HealthCheckServers({
@@ -111,7 +115,10 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
   ]
   recorder.record({ kind: 'Node', name: nodeName, uid: nodeName }, { type: 'Normal', reason: 'Starting', action: 'StartKubeProxy', message: '' })
   Promise.all(proxiers.map(proxier => proxier.synced)).then(
-    () => log.info({ node: nodeName, mode: config.mode, families, services: proxiers[0]?.table.size }, 'ready'),
+    () => {
+      inForce.resolve()
+      log.info({ node: nodeName, mode: config.mode, families, services: proxiers[0]?.table.size }, 'ready')
+    },
     () => undefined,
   )
   tasks.push(...proxiers.map(proxier => removeOtherMode(proxier, config.mode, { log, signal })))

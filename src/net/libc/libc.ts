@@ -48,6 +48,15 @@ const native = {
   ioctl: libc.func('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
 } as const
 
+/** Of glibc only: musl gives pages back by itself. */
+const mallocTrim = ((): ((pad: number) => number) | undefined => {
+  try {
+    return libc.func('int malloc_trim(size_t pad)')
+  } catch {
+    return undefined
+  }
+})()
+
 function checked(call: string, result: number, subject: Readonly<Record<string, unknown>>): void {
   if (result === -1) throw new LibcError(call, koffi.errno(), subject)
 }
@@ -107,3 +116,6 @@ export function socketName(fd: number): Buffer | undefined {
 
 /** ioctl(2) with a buffer that the kernel reads and writes in place. */
 export const ioctl = (fd: number, request: number, argument: Buffer): void => checked('ioctl', native.ioctl(fd, request, argument), { fd, request })
+
+/** Gives the free pages of malloc's heap back to the system, those between used ones too (malloc_trim(3)). */
+export const trimHeap = (): void => void mallocTrim?.(0)

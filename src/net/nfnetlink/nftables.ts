@@ -37,20 +37,29 @@ const DEFAULT_BATCH_BYTES = 4 << 20
 /** A batch's acknowledgements come at once: one per message. */
 const RECEIVE_BYTES = 8 << 20
 
+/** Ports of the sockets that this process has open: notifications of what it did itself carry one of them. */
+const ownPorts = new globalThis.Set<number>()
+
+/** Commits that this process has made, by the namespace as it was named. */
+const ownCommits = new Map<NetnsReference | undefined, number>()
+
 export class Nftables implements Disposable, AsyncDisposable {
   readonly #socket: NetlinkSocket
   readonly #batchBytes: number
+  readonly #netns: NetnsReference | undefined
 
-  private constructor(socket: NetlinkSocket, batchBytes: number) {
+  private constructor(socket: NetlinkSocket, batchBytes: number, netns: NetnsReference | undefined) {
     this.#socket = socket
     this.#batchBytes = batchBytes
+    this.#netns = netns
+    ownPorts.add(socket.port)
   }
 
   /** Opens a socket in `netns` (ours when absent). Close it. */
   static open(options: NftablesOptions = {}): Nftables {
     const batchBytes = options.batchBytes ?? DEFAULT_BATCH_BYTES
     const socket = NetlinkSocket.open({ protocol: NETLINK_NETFILTER, netns: options.netns, sendBufferBytes: batchBytes + 4096, receiveBufferBytes: RECEIVE_BYTES })
-    return new Nftables(socket, batchBytes)
+    return new Nftables(socket, batchBytes, options.netns)
   }
 
   /**
@@ -75,6 +84,12 @@ export class Nftables implements Disposable, AsyncDisposable {
     // The errors of later messages often only follow from the first.
     const failed = outcomes.findIndex(outcome => outcome.error !== undefined)
     if (failed !== -1) throw new NftablesError(outcomes[failed]!.error!, outcomes[0]!.error === undefined ? owners[failed - 1] : undefined)
+    ownCommits.set(this.#netns, this.ownCommits + 1)
+  }
+
+  /** Commits that this process has made in this namespace: by so much the generation has grown if nobody else made any. */
+  get ownCommits(): number {
+    return ownCommits.get(this.#netns) ?? 0
   }
 
   /** Bytes that `commit` would send for `changes`: for callers that split what need not be atomic. */
@@ -84,11 +99,6 @@ export class Nftables implements Disposable, AsyncDisposable {
 
   get batchBytes(): number {
     return this.#batchBytes
-  }
-
-  /** Our netlink port: notifications of our own commits carry it. */
-  get port(): number {
-    return this.#socket.port
   }
 
   /** The ruleset's generation: grows with every commit by anybody. */
@@ -149,6 +159,7 @@ export class Nftables implements Disposable, AsyncDisposable {
   }
 
   close(): void {
+    ownPorts.delete(this.#socket.port)
     this.#socket.close()
   }
 
@@ -183,8 +194,8 @@ const CHAIN_ATTRIBUTE: ReadonlyMap<number, number> = new Map([
 
 export type WatchOptions = Readonly<{
   netns?: NetnsReference
-  /** Commits of this port are not told: their notifications are thrown away unread. */
-  exceptPort?: number
+  /** Commits that this process makes through `Nftables` are not told: their notifications are thrown away unread. */
+  exceptOwn?: boolean
 }>
 
 /** Tells `listener` of every commit in the namespace until the socket answered is closed. */
@@ -194,7 +205,7 @@ export function watchNftables(listener: (event: NftablesEvent) => void, options:
     netns: options.netns,
     receiveBufferBytes: RECEIVE_BYTES,
     onNotification: message => {
-      if (message.port !== options.exceptPort) listener(eventOf(message))
+      if (options.exceptOwn !== true || !ownPorts.has(message.port)) listener(eventOf(message))
     },
     onOverrun: () => listener({ kind: 'overrun' }),
   })

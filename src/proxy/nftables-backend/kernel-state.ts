@@ -9,12 +9,21 @@ import { SET_NAMES, tableOf, type SetName } from '../nftables/sets.ts'
 /** Somebody else commits while we read: then the reading may be torn and is repeated, this often at most. */
 const ATTEMPTS = 5
 
+export type Reading = Readonly<{
+  state: KernelState
+  /** The ruleset's generation before the first object was read. */
+  generation: number
+  /** How many commits of our own it holds. */
+  ownCommits: number
+}>
+
 /** A consistent reading, or the last one when commits of others never pause; the next resync then finds what it missed. */
-export async function readKernelState(nft: Nftables, family: Family, options: { signal: AbortSignal }): Promise<KernelState> {
+export async function readKernelState(nft: Nftables, family: Family, options: { signal: AbortSignal }): Promise<Reading> {
   for (let attempt = 1; ; attempt += 1) {
-    const before = await nft.generation(options)
+    const generation = await nft.generation(options)
+    const { ownCommits } = nft
     const state = await readOnce(nft, family, options)
-    if (attempt === ATTEMPTS || (await nft.generation(options)) === before) return state
+    if (attempt === ATTEMPTS || (await nft.generation(options)) === generation) return { state, generation, ownCommits }
   }
 }
 

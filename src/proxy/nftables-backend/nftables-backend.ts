@@ -16,6 +16,7 @@ import { memoryOf } from '../nftables/seed.ts'
 import { tableOf } from '../nftables/sets.ts'
 import type { ServiceEntry } from '../service-table/entry.ts'
 import type { Backend, SyncInput, SyncReport } from '../sync/backend.ts'
+import { releaseMemory } from '../release-memory.ts'
 import { readKernelState } from './kernel-state.ts'
 import { requireFeatures } from './require-features.ts'
 
@@ -27,17 +28,25 @@ export type NftablesBackendOptions = Readonly<{
   nodePortAddresses: (options: Call) => Promise<NodePortAddresses>
   serviceCidrs: () => readonly Prefix[]
   netns?: NetnsReference
+  /** Foreign changes are looked out for from then on: while others of this process fill tables, there is too much to read. */
+  watchFrom?: Promise<unknown>
   log: Logger
 }>
 
 /** Entries that one incremental batch may change; more are compared with the kernel, in bounded batches. */
 const INCREMENTAL_ENTRIES = 1000
 
+/** A comparison of this many entries leaves memory behind that is worth giving back. */
+const MANY_ENTRIES = 1000
+
 export class NftablesBackend implements Backend {
   readonly #nft: Nftables
   readonly #options: NftablesBackendOptions
   #watch: NetlinkSocket | undefined
   #onForeignChange: ((program: string) => void) | undefined
+  #watchSignal: AbortSignal | undefined
+  /** The ruleset's generation before our own commits, when we read it last: what it is more by now others have made. */
+  #foreignGeneration = 0
   /** Somebody else touched our table in the commit whose objects are being told. */
   #touched = false
   #facts: Pick<NftablesRulesetOptions, 'nodePortAddresses' | 'serviceCidrs'>
@@ -68,12 +77,17 @@ export class NftablesBackend implements Backend {
   async sync({ table, changes, full }: SyncInput, call: Call): Promise<SyncReport> {
     const moved = await this.#refreshFacts(call)
     const ruleset = this.#ruleset
-    if (full || moved || ruleset === undefined || changes.length > INCREMENTAL_ENTRIES) return { ...(await this.#resync(table.entries(), call)), fellBack: false }
+    if (full || moved || ruleset === undefined || changes.length > INCREMENTAL_ENTRIES) {
+      const again = this.#programmed
+      const report = await this.#resync(table.entries(), call)
+      if (again && table.size >= MANY_ENTRIES) releaseMemory()
+      return { ...report, fellBack: false }
+    }
     // Chains that the previous sync left without use go first: their last verdict is gone for good by now.
     const batch = [...ruleset.planIdle(), ...ruleset.plan(changes)]
     this.#ruleset = undefined
     try {
-      await this.#nft.commit(batch, call)
+      await this.#commit(batch, call)
     } catch (err) {
       if (!(err instanceof NftablesError)) throw err
       this.#options.log.warn({ err, family: this.#options.ruleset.family }, 'a change was refused, comparing everything')
@@ -94,7 +108,8 @@ export class NftablesBackend implements Backend {
   async #resync(entries: Iterable<ServiceEntry>, call: Call): Promise<Omit<SyncReport, 'fellBack'>> {
     const options = { ...this.#options.ruleset, ...this.#facts }
     this.#ruleset = undefined
-    const kernel = await readKernelState(this.#nft, options.family, call)
+    const { state: kernel, generation, ownCommits } = await readKernelState(this.#nft, options.family, call)
+    this.#foreignGeneration = generation - ownCommits
     const ruleset = new NftablesRuleset(options, memoryOf(kernel.elements))
     ruleset.load(entries)
     const written = nothingWritten()
@@ -108,7 +123,9 @@ export class NftablesBackend implements Backend {
     const repaired = this.#programmed || kernel.table !== undefined ? repairs : []
     this.#ruleset = ruleset
     this.#programmed = true
-    this.#openWatch()
+    this.#openWatch().catch((err: unknown) => {
+      if (this.#onForeignChange !== undefined) this.#options.log.warn({ err, family: options.family }, 'changes by others go unseen until the next comparison')
+    })
     return { kind: 'full', repaired, written }
   }
 
@@ -127,14 +144,20 @@ export class NftablesBackend implements Backend {
 
   watch(onForeignChange: (program: string) => void, { signal }: Call): void {
     this.#onForeignChange = onForeignChange
+    this.#watchSignal = signal
     signal.addEventListener('abort', () => this.#closeWatch(), { once: true })
   }
 
   /** Only after the first sync: a cold start's own notifications would be many, and are of no interest. */
-  #openWatch(): void {
+  async #openWatch(): Promise<void> {
+    const signal = this.#watchSignal
+    if (this.#watch !== undefined || signal === undefined) return
+    const { netns, watchFrom } = this.#options
+    await watchFrom
     if (this.#onForeignChange === undefined) return
-    const { netns } = this.#options
-    this.#watch ??= watchNftables(event => this.#onEvent(event), { ...(netns === undefined ? {} : { netns }), exceptPort: this.#nft.port })
+    this.#watch ??= watchNftables(event => this.#onEvent(event), { ...(netns === undefined ? {} : { netns }), exceptOwn: true })
+    // What others committed between our reading and now was told to nobody.
+    if ((await this.#nft.generation({ signal })) - this.#nft.ownCommits !== this.#foreignGeneration) this.#onForeignChange?.('unknown: before anybody looked')
   }
 
   #onEvent(event: NftablesEvent): void {

@@ -40,7 +40,7 @@ export class NftablesRuleset {
   readonly #chains = new Counted<ClassChain>()
   readonly #numbers: ServiceNumbers
   readonly #classes: ClassNumbers
-  readonly #remembered: Memory
+  #remembered: Memory
   /** Class chains that no service needs any more, by name: first their number is withdrawn, later they are removed. */
   readonly #idle = new Map<string, Readonly<{ chain: ClassChain; numbered: boolean }>>()
 
@@ -61,6 +61,8 @@ export class NftablesRuleset {
       this.#chains.update([], chains.flatMap(withSuccessors).map(named))
       this.#states.set(entry.port.key, state)
     }
+    // The rest of it belongs to nobody and is about to be removed; kept, it would weigh as much as the table.
+    this.#remembered = NO_MEMORY
   }
 
   /** Takes in entry changes and answers the kernel changes, in an order that one atomic batch can have. */

@@ -11,6 +11,7 @@ import { NftablesBackend } from '../../../src/proxy/nftables-backend/nftables-ba
 import { ServiceTable } from '../../../src/proxy/service-table/service-table.ts'
 import { Tracker } from '../../../src/proxy/tracker/tracker.ts'
 import { openTcp, askUdp } from '../../lab/client.ts'
+import { eventually } from '../../lab/eventually.ts'
 import { openLab, type Host, type Lab, type Pod } from '../../lab/lab.ts'
 
 const { signal } = new AbortController()
@@ -29,7 +30,7 @@ type Bench = Readonly<{
 }>
 
 /** Two hosts that route each other's pods; the first is the node, with two pods of its own, the second holds a remote pod. */
-async function open(t: ExecutionContext, options: Readonly<{ family?: Family }> = {}): Promise<Bench> {
+async function open(t: ExecutionContext, options: Readonly<{ family?: Family; watchFrom?: Promise<unknown> }> = {}): Promise<Bench> {
   const family = options.family ?? 4
   const lab = await openLab({ hosts: 2, podRoutes: true })
   t.teardown(() => lab[Symbol.asyncDispose]())
@@ -51,6 +52,7 @@ async function open(t: ExecutionContext, options: Readonly<{ family?: Family }> 
   const backend = await NftablesBackend.open({
     ruleset: { family, masqueradeMark: 1 << 14, masqueradeAll: false, detector: { kind: 'source', prefix: parsePrefix(family === 4 ? node.podSubnet : node.podSubnet6, 'pods') } },
     nodePortAddresses: async () => nodePortAddresses, serviceCidrs: () => serviceCidrs, netns: node.netns, log: silentLog(),
+    ...(options.watchFrom === undefined ? {} : { watchFrom: options.watchFrom }),
   }, { signal })
   const stop = new AbortController()
   t.teardown(() => stop.abort())
@@ -227,6 +229,20 @@ test('the table does not grow chains with services, reads well, and a removed se
   await b.apply({})
   await b.apply({})
   t.is(await b.nft('list', 'table', 'ip', 'weft'), idle)
+})
+
+test('what a stranger did before anybody looked is noticed, our own commits in the meantime are not taken for a stranger\'s', async t => {
+  const [quiet, disturbed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const [a, b] = [await open(t, { watchFrom: quiet.promise }), await open(t, { watchFrom: disturbed.promise })]
+  for (const bench of [a, b]) await bench.apply({ services: [service('web')], slices: [slice('web', [here(bench.pods[0]!)])] })
+  await b.nft('flush', 'chain', 'ip', 'weft', 'dispatch')
+  quiet.resolve()
+  disturbed.resolve()
+  await eventually(async () => b.foreign.length > 0)
+  t.deepEqual(a.foreign, [])
+  t.deepEqual(await b.resync(), ['chain dispatch'])
+  await a.nft('flush', 'chain', 'ip', 'weft', 'dispatch')
+  await eventually(async () => a.foreign.length > 0)
 })
 
 test('a restart rewrites nothing, and what a stranger did to the table is undone', async t => {

@@ -41,6 +41,7 @@ test.serial('nftables mode, killed and started again, interrupts nothing and rew
     t.is(await connection.send('still here'), 'still here')
     const writes = proxy.logged('synced').flatMap(line => Object.values(line['written'] as Record<string, number>))
     t.deepEqual([...new Set(writes)], [0])
+    t.deepEqual(proxy.logged('synced').filter(line => String(line['reason']).includes('rules changed')), [], 'both families took their own commits for theirs')
     t.is(await table(), before)
   }
 })
