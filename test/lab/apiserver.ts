@@ -26,7 +26,8 @@ export type ApiServerLabOptions = Readonly<{
 
 export type Client = Readonly<{ commonName: string; organizations?: readonly string[] }>
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+const ROOT = join(import.meta.dirname, '..', '..')
+const MAIN = join(ROOT, 'src', 'main.ts')
 /** TEST-NET-1 (RFC 5737): endpoints may not be on the loopback, and nobody connects to these. */
 const ADVERTISED = '192.0.2.1'
 const FILES = ['ca.crt', 'server.crt', 'server.key', 'sa.key', 'sa.pub'] as const
@@ -109,7 +110,7 @@ export class ApiServerLab implements AsyncDisposable {
       '--tls-cert-file', this.path('server.crt'), '--tls-private-key-file', this.path('server.key'), '--client-ca-file', this.path('ca.crt'),
       '--service-account-signing-key-file', this.path('sa.key'), '--service-account-key-file', this.path('sa.pub'),
       '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', ...(this.#options.flags ?? []),
-    ], { stdio: ['ignore', 'ignore', 'pipe'] })
+    ], { stdio: ['ignore', 'ignore', 'pipe'], env: { NODE_COMPILE_CACHE: join(ROOT, '.cache', 'compiled'), ...process.env } })
     this.#process = child
     const ready = Promise.withResolvers<number>()
     createInterface({ input: child.stderr }).on('line', line => {
