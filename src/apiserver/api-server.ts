@@ -32,6 +32,8 @@ import { ObjectStore } from './objects/object-store.ts'
 import { Discovery } from './paths/discovery.ts'
 import { serveHealth, type HealthCheck } from './paths/health.ts'
 import { OpenApi } from './paths/openapi.ts'
+import { KEYS_PATH, serveIssuer } from './paths/issuer.ts'
+import { serveRoot } from './paths/root.ts'
 import { versionInfo } from './paths/version.ts'
 import { ensureConfigMaps, ensureDefaults, ensureNamespaces } from './system/bootstrap.ts'
 import { CustomResources } from './system/custom-resources.ts'
@@ -43,6 +45,7 @@ import { ServerPeers } from './system/server-peers.ts'
 import { SignerAdmission } from './system/signer-admission.ts'
 import { ServiceAllocation } from './system/service-allocation.ts'
 import { bindPod } from './subresources/binding.ts'
+import { getComponentStatus, listComponentStatuses } from './subresources/component-statuses.ts'
 import { evictPod } from './subresources/eviction.ts'
 import { finalizeNamespace } from './subresources/finalize.ts'
 import { reviewHandlers } from './subresources/reviews.ts'
@@ -151,7 +154,9 @@ export class ApiServer implements AsyncDisposable {
         exchange.send(200, registry.contentType, await registry.metrics())
         return true
       }
-      return discovery.serve(exchange, path) || openApi.serve(exchange, path) || await serveHealth(exchange, path, checks)
+      return discovery.serve(exchange, path) || openApi.serve(exchange, path) || serveRoot(exchange, path, { index: catalog.index, checks }) ||
+        await serveHealth(exchange, path, checks) ||
+        await serveIssuer(exchange, path, { tokens: options.serviceAccountTokens, keysUri: `https://${formatHostPort(options.advertiseAddress, listener.port)}${KEYS_PATH}` })
     }
     const tokens = new BearerTokens({
       staticTokens: options.staticTokens, bootstrap: new BootstrapTokens({ objects, catalog, clock }), serviceAccounts: options.serviceAccountTokens, objects, catalog, clock,
@@ -167,7 +172,7 @@ export class ApiServer implements AsyncDisposable {
         '/namespaces/finalize': { update: finalizeNamespace },
         '/serviceaccounts/token': { create: tokenRequest(options.serviceAccountTokens, catalog) },
       },
-      virtual: { ...reviewHandlers({ authorizer, tokens, audiences: options.serviceAccountTokens?.audiences ?? [] }), '/bindings create': bindPod(catalog) },
+      virtual: { ...reviewHandlers({ authorizer, tokens, audiences: options.serviceAccountTokens?.audiences ?? [] }), '/bindings create': bindPod(catalog), '/componentstatuses list': listComponentStatuses, '/componentstatuses get': getComponentStatus },
     })
     const listener = undo.use(await Listener.open({
       bindAddress: options.bindAddress, port: options.securePort, certificatePem: options.certificatePem, privateKeyPem: options.privateKeyPem,

@@ -1,7 +1,7 @@
 // The way of every request: who, may he, what, done; and the one place where failures become answers.
 
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { routeMethodNotAllowed, timeout, badRequest } from '../api/status/status.ts'
+import { routeMethodNotAllowed, timeout, badRequest, unknownResource } from '../api/status/status.ts'
 import type { ApiResource } from '../api/registry/resource.ts'
 import { parseFieldSelector, selectedName } from '../api/selectors/field-selector.ts'
 import { isAbort } from '../ops/errors.ts'
@@ -102,7 +102,10 @@ export class Dispatcher {
     this.#authorize(attributes)
     await this.#options.nodeScope.check(attributes, exchange.signal)
     const resource = catalog.index.find(info.group, info.version, info.plural)
-    if (resource === undefined || (!resource.namespaced && info.namespace !== '')) return sendPageNotFound(exchange)
+    if (resource === undefined || (!resource.namespaced && info.namespace !== '')) {
+      if (catalog.index.hasGroupVersion(info.group, info.version)) throw unknownResource()
+      return sendPageNotFound(exchange)
+    }
     using _place = this.#options.fairness.enter(verb === 'watch' ? 'watch' : READ_VERBS.has(verb) ? 'read' : 'write', exchange.user)
     await this.#measured(exchange, verb, resource)
   }
@@ -183,7 +186,7 @@ function requestTimeoutMs(query: URLSearchParams): number {
   const text = query.get('timeout')
   if (text === null || text === '') return REQUEST_TIMEOUT_MS
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)]
-  if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== text) throw badRequest(`invalid timeout specified in the request URL: time: invalid duration ${JSON.stringify(text)}`)
+  if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== text) throw badRequest(`invalid timeout specified in the request URL - time: invalid duration ${JSON.stringify(text)}`)
   const totalMs = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * DURATION_MS[unit as keyof typeof DURATION_MS], 0)
   return totalMs === 0 ? REQUEST_TIMEOUT_MS : Math.min(totalMs, REQUEST_TIMEOUT_MS)
 }

@@ -1,7 +1,7 @@
 // From a resource request to the verb that answers it.
 
 import { subresourceOf, type ApiResource, type Subresource } from '../api/registry/resource.ts'
-import { methodNotAllowed, notAcceptable, routeMethodNotAllowed, internalError } from '../api/status/status.ts'
+import { methodNotAllowed, notAcceptable, routeMethodNotAllowed, internalError, unknownResource } from '../api/status/status.ts'
 import { negotiate, OFFERED_TYPES } from './http/negotiate.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { ResourceRequest } from './http/request-info.ts'
@@ -70,15 +70,19 @@ function findHandler(at: Omit<Route, 'serving' | 'exchange'> & { subresource: Su
   const { resource, request, strategy, verb, subresource, subresources, virtual } = at
   const key = `${resource.group}/${resource.plural}`
   if (request.subresource === '') {
+    // Deleting all namespaces is not even a route.
+    if (verb === 'deletecollection' && key === '/namespaces') throw routeMethodNotAllowed()
     if (!resource.verbs.includes(verb)) throw methodNotAllowed(resource, verb)
     if (verb === 'create' && request.name !== '') throw routeMethodNotAllowed()
     if (['update', 'patch', 'delete'].includes(verb) && request.name === '') throw routeMethodNotAllowed()
+    if (resource.namespaced && request.namespace === '' && request.name !== '') throw unknownResource()
     if (resource.namespaced && request.namespace === '' && verb !== 'list' && verb !== 'watch' && resource.depth !== 'virtual') throw routeMethodNotAllowed()
     const handler = resource.depth === 'virtual' ? virtual[`${key} ${verb}`] : OBJECT_VERBS[verb]
     if (handler === undefined) throw methodNotAllowed(resource, verb)
     return handler
   }
-  if (subresource === undefined || !subresource.verbs.includes(verb)) throw methodNotAllowed(resource, verb)
+  if (subresource === undefined) throw unknownResource()
+  if (!subresource.verbs.includes(verb)) throw methodNotAllowed(resource, verb)
   if (NEEDS_KUBELET.has(subresource.name)) {
     return () => { throw internalError(`${resource.plural}/${subresource.name} needs a connection to the kubelet, which this server does not make`) }
   }

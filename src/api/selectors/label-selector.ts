@@ -160,7 +160,7 @@ function tokenize(text: string): readonly string[] {
 
 function checkKey(key: string): void {
   const [first] = qualifiedName(key)
-  if (first !== undefined) throw problem(`key: Invalid value: ${JSON.stringify(key)}: ${first}`)
+  if (first !== undefined) throw problem(`<nil>: Invalid value: ${JSON.stringify(key)}: ${first}`)
 }
 
 function checkValue(key: string, value: string): void {

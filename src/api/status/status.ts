@@ -93,6 +93,10 @@ export const notFoundObject = (resource: QualifiedResource, name: string): Statu
 export const methodNotAllowed = (resource: QualifiedResource, verb: string): StatusError =>
   failure({ code: 405, reason: 'MethodNotAllowed', message: `${verb} is not supported on resources of kind "${formatResource(resource)}"`, details: about(resource) })
 
+/** A path that would be a resource if there were one, below a group that is served. */
+export const unknownResource = (): StatusError =>
+  failure({ code: 404, reason: 'NotFound', message: 'the server could not find the requested resource', details: {} })
+
 /** The route exists, but not with this HTTP method. */
 export const routeMethodNotAllowed = (): StatusError =>
   failure({ code: 405, reason: 'MethodNotAllowed', message: 'the server does not allow this method on the requested resource', details: {} })

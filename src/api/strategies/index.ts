@@ -13,7 +13,7 @@ import {
   CSI_DRIVER_TABLE, CSI_NODE_TABLE, STORAGE_CLASS_TABLE, VOLUME_ATTACHMENT_TABLE, VOLUME_ATTRIBUTES_CLASS_TABLE, VOLUME_TABLE,
 } from '../tables/storage.ts'
 import {
-  AUTOSCALER_TABLE, POD_TEMPLATE_TABLE, PRIORITY_CLASS_TABLE, QUOTA_TABLE, RESOURCE_CLAIM_TABLE, RESOURCE_SLICE_TABLE, REVISION_TABLE, RUNTIME_CLASS_TABLE,
+  AUTOSCALER_TABLE, COMPONENT_TABLE, POD_TEMPLATE_TABLE, PRIORITY_CLASS_TABLE, QUOTA_TABLE, RESOURCE_CLAIM_TABLE, RESOURCE_SLICE_TABLE, REVISION_TABLE, RUNTIME_CLASS_TABLE,
 } from '../tables/stored.ts'
 import { CRON_JOB_TABLE } from '../tables/workloads.ts'
 import { configMapStrategy, secretStrategy } from './core/data.ts'
@@ -47,6 +47,7 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   '/events': coreEventStrategy,
   '/namespaces': namespaceStrategy,
   '/nodes': nodeStrategy,
+  '/componentstatuses': shown(COMPONENT_TABLE),
   '/persistentvolumeclaims': base => ({ ...claimStrategy(base), deleteReturnsObject: true, table: CLAIM_TABLE }),
   '/persistentvolumes': base => ({ ...defaulted(volumeDefaults)(base), deleteReturnsObject: true, table: VOLUME_TABLE }),
   '/pods': podStrategy,

@@ -1,6 +1,6 @@
 // `kubectl get` of the remaining kinds that are stored as they come.
 
-import type { PodTemplate, ResourceQuota } from 'kubernetes-types/core/v1.d.ts'
+import type { ComponentStatus, PodTemplate, ResourceQuota } from 'kubernetes-types/core/v1.d.ts'
 import { columns, type TableLayout } from '../registry/table.ts'
 import { ageOf, containerCells, formatLabels, layout, nameOf, NONE, UNSET } from './cells.ts'
 
@@ -9,6 +9,14 @@ export const POD_TEMPLATE_TABLE: TableLayout = {
   row: object => {
     const { template } = object as unknown as PodTemplate
     return { cells: [nameOf(object), ...containerCells(template), formatLabels(template?.metadata?.labels)] }
+  },
+}
+
+export const COMPONENT_TABLE: TableLayout = {
+  columns: columns('Name', 'Status', 'Message', 'Error'),
+  row: object => {
+    const healthy = (object as unknown as ComponentStatus).conditions?.find(({ type }) => type === 'Healthy')
+    return { cells: [nameOf(object), healthy?.status === 'True' ? 'Healthy' : healthy?.status === 'False' ? 'Unhealthy' : 'Unknown', healthy?.message ?? '', healthy?.error ?? ''] }
   },
 }
 

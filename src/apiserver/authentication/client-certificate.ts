@@ -1,6 +1,7 @@
 // Client certificates: CN is the user, each O a group. The chain to the client CA and the key usage were checked in
 // the TLS handshake; here the result is read, and the expiry again, since connections live long.
 
+import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { UserInfo } from '../../api/registry/strategy.ts'
 import { unauthorized } from '../../api/status/status.ts'
@@ -41,5 +42,6 @@ function identityOf(socket: TLSSocket): Identity {
   const { CN: commonName, O: organizations } = certificate.subject as { CN?: string | string[]; O?: string | string[] }
   const groups = organizations === undefined ? [] : [organizations].flat()
   const username = [commonName ?? ''].flat()[0]!
-  return { user: { username, groups }, validUntilMs: Date.parse(certificate.valid_to), trusted: socket.authorized && username !== '' }
+  const extra = { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${createHash('sha256').update(certificate.raw).digest('hex')}`] }
+  return { user: { username, groups, extra }, validUntilMs: Date.parse(certificate.valid_to), trusted: socket.authorized && username !== '' }
 }

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { aggregatedDiscovery, AGGREGATED_CONTENT_TYPE } from '../../api/discovery/aggregated.ts'
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from '../../api/discovery/legacy.ts'
-import { notAcceptable } from '../../api/status/status.ts'
+import { notAcceptable, unknownResource } from '../../api/status/status.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { acceptsAs, negotiate, OFFERED_TYPES } from '../http/negotiate.ts'
@@ -34,6 +34,7 @@ export class Discovery {
     const document = head === 'api' && group !== undefined && version === undefined ? apiResourceList(this.#catalog.index, '', group)
       : head === 'apis' && group !== undefined ? (version === undefined ? apiGroup(this.#catalog.index, group) : apiResourceList(this.#catalog.index, group, version))
       : undefined
+    if (document === undefined && version !== undefined && this.#catalog.index.groups.some(known => known.group === group)) throw unknownResource()
     if (document === undefined) return false
     send(exchange, document)
     return true

@@ -2,7 +2,8 @@
 
 import { isPlainObject, formatTime, type ApiObject } from '../../api/object.ts'
 import type { UserInfo } from '../../api/registry/strategy.ts'
-import { badRequest } from '../../api/status/status.ts'
+import { invalid } from '../../api/status/field-error.ts'
+import { badRequest, invalidObject } from '../../api/status/status.ts'
 import type { BearerTokens } from '../authentication/bearer-token.ts'
 import { authenticated } from '../authentication/user.ts'
 import type { Attributes } from '../authorization/attributes.ts'
@@ -18,17 +19,19 @@ type Options = Readonly<{ authorizer: RbacAuthorizer; tokens: BearerTokens; audi
 export const reviewHandlers = ({ authorizer, tokens, audiences }: Options): Readonly<Record<string, Handler>> => ({
   'authentication.k8s.io/selfsubjectreviews create': answer(async call => ({ status: { userInfo: userInfo(call.exchange.user) } })),
   'authentication.k8s.io/tokenreviews create': answer(async (call, spec) => {
+    if ((spec['token'] ?? '') === '') throw badRequest('token is required for TokenReview in authentication')
     const asked = texts(spec['audiences'])
     const wanted = asked.length > 0 ? asked : audiences
     const review = await tokens.review(String(spec['token'] ?? ''), wanted, call.exchange.signal)
-    if (review === undefined) return { status: { authenticated: false, user: {}, error: 'the token is not valid for this server' } }
+    if (review === undefined) return { status: { authenticated: false, user: {}, error: 'invalid bearer token' } }
     return { status: { authenticated: true, user: userInfo(authenticated(review.user)), audiences: [...review.audiences] } }
   }),
   'authorization.k8s.io/selfsubjectaccessreviews create': answer(async (call, spec) => ({ status: decide(authorizer, spec, call.exchange.user, undefined) })),
   'authorization.k8s.io/subjectaccessreviews create': answer(async (_call, spec) => ({ status: decide(authorizer, spec, subjectOf(spec), undefined) })),
   'authorization.k8s.io/localsubjectaccessreviews create': answer(async (call, spec) => ({ status: decide(authorizer, spec, subjectOf(spec), call.request.namespace) })),
   'authorization.k8s.io/selfsubjectrulesreviews create': answer(async (call, spec) => {
-    const rules = authorizer.rulesFor(call.exchange.user, String(spec['namespace'] ?? ''))
+    if ((spec['namespace'] ?? '') === '') throw badRequest('no namespace on request')
+    const rules = authorizer.rulesFor(call.exchange.user, String(spec['namespace']))
     return {
       status: {
         resourceRules: rules.filter(({ resources }) => resources !== undefined).map(({ verbs, apiGroups, resources, resourceNames }) =>
@@ -60,7 +63,7 @@ function decide(authorizer: RbacAuthorizer, spec: Record<string, unknown>, user:
 function attributesOf(spec: Record<string, unknown>, user: UserInfo, namespace: string | undefined): Attributes {
   const resource = spec['resourceAttributes']
   const path = spec['nonResourceAttributes']
-  if (isPlainObject(resource) === isPlainObject(path)) throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified')
+  if (isPlainObject(resource) === isPlainObject(path)) throw invalidSpec('resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified')
   const text = (value: unknown): string => (typeof value === 'string' ? value : '')
   if (isPlainObject(path)) return { kind: 'path', user, verb: text(path['verb']), path: text(path['path']) }
   const attributes = resource as Record<string, unknown>
@@ -74,9 +77,12 @@ function attributesOf(spec: Record<string, unknown>, user: UserInfo, namespace: 
 function subjectOf(spec: Record<string, unknown>): UserInfo {
   const username = typeof spec['user'] === 'string' ? spec['user'] : ''
   const groups = texts(spec['groups'])
-  if (username === '' && groups.length === 0) throw badRequest('at least one of user or group must be specified')
+  if (username === '' && groups.length === 0) throw invalidSpec('user', '', 'at least one of user or group must be specified')
   return { username, groups }
 }
+
+/** Upstream leaves the kind out here. */
+const invalidSpec = (field: string, value: unknown, why: string): Error => invalidObject({ group: 'authorization.k8s.io', kind: '' }, '', [invalid(`spec.${field}`, value, why)])
 
 const texts = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [])
 

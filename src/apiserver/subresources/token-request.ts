@@ -27,7 +27,7 @@ export const tokenRequest = (tokens: ServiceAccountTokens | undefined, catalog: 
   const { signal } = exchange
   const body = decodeObject(await exchange.readBody(), exchange.headers['content-type'], KIND)
   if (tokens === undefined) throw internalError('service account tokens need --service-account-signing-key-file and --service-account-issuer')
-  const asked = readSpec(body['spec'], request.name, tokens.audiences)
+  const asked = readSpec(body['spec'], tokens.audiences)
   const account = await serving.objects.read(resource, request, { signal })
   if (account === undefined) throw notFoundObject(resource, request.name)
   const serviceAccount = { name: request.name, uid: account.object.metadata.uid! }
@@ -45,7 +45,7 @@ export const tokenRequest = (tokens: ServiceAccountTokens | undefined, catalog: 
   })
 }
 
-function readSpec(given: unknown, name: string, defaultAudiences: readonly string[]): Asked {
+function readSpec(given: unknown, defaultAudiences: readonly string[]): Asked {
   const spec = isPlainObject(given) ? given : {}
   const errors: FieldError[] = []
   const seconds = spec['expirationSeconds'] ?? DEFAULT_SECONDS
@@ -55,7 +55,7 @@ function readSpec(given: unknown, name: string, defaultAudiences: readonly strin
   const ref = isPlainObject(spec['boundObjectRef']) ? spec['boundObjectRef'] : undefined
   const kind = String(ref?.['kind'] ?? '')
   if (ref !== undefined && BOUND_PLURALS[kind] === undefined) errors.push(notSupported('spec.boundObjectRef.kind', kind, Object.keys(BOUND_PLURALS)))
-  if (errors.length > 0) throw invalidObject(KIND, name, errors)
+  if (errors.length > 0) throw invalidObject(KIND, '', errors)
   return {
     audiences: audiences.length > 0 ? audiences : defaultAudiences, seconds: seconds as number,
     bound: ref === undefined ? undefined : { kind, name: String(ref['name'] ?? ''), uid: String(ref['uid'] ?? '') },

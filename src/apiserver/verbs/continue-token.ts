@@ -17,7 +17,7 @@ export const encodeContinue = ({ revision, lastKey }: ContinueToken): string =>
 
 /** Throws 400 when the text is no token. */
 export function decodeContinue(text: string): ContinueToken {
-  const bad = (why: string): Error => badRequest(`continue key is not valid: ${why}`)
+  const bad = (why: string): Error => badRequest(`invalid continue token: continue key is not valid: ${why}`)
   if (!/^[A-Za-z0-9_-]+$/.test(text)) throw bad('illegal base64 data')
   let parsed: { v?: unknown; rv?: unknown; start?: unknown }
   try {
@@ -25,9 +25,10 @@ export function decodeContinue(text: string): ContinueToken {
   } catch {
     throw bad('the token is no JSON')
   }
-  if (parsed === null || typeof parsed !== 'object' || parsed.v !== VERSION) throw bad('server does not recognize this encoded version')
+  if (parsed === null || typeof parsed !== 'object' || parsed.v !== VERSION) throw bad(`server does not recognize this encoded version ${String(parsed?.v)}`)
   const { rv, start } = parsed
-  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || (rv < 1 && rv !== -1)) throw bad('incorrect encoded start resourceVersion')
-  if (typeof start !== 'string' || start === '' || start.split('/').includes('..')) throw bad('incorrect encoded start key')
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || (rv < 1 && rv !== -1)) throw bad(`incorrect encoded start resourceVersion (version ${VERSION})`)
+  if (typeof start !== 'string' || start === '') throw bad(`encoded start key empty (version ${VERSION})`)
+  if (start.split('/').includes('..')) throw bad(start)
   return { revision: rv, lastKey: start.endsWith('\0') ? start.slice(0, -1) : start }
 }

@@ -1,6 +1,6 @@
 // DELETE of one object and of a collection.
 
-import type { ApiObject } from '../../api/object.ts'
+import { formatTime, type ApiObject } from '../../api/object.ts'
 import { conflict, deleteSuccess, forbiddenRequest, notFoundObject } from '../../api/status/status.ts'
 import { sendValue } from '../http/send.ts'
 import type { UpdateOutcome, UpdatePlan } from '../objects/object-store.ts'
@@ -46,7 +46,7 @@ export async function deleteObject(call: Call, name: string, options: DeleteOpti
       ...context, dryRun: options.dryRun, subresource: '', signal: exchange.signal, warn: text => exchange.warn(text),
     })
     if (options.dryRun) parts.settle?.('failed')
-    return { kind: 'delete', object: old, parts }
+    return { kind: 'delete', object: strategy.gracePeriodSeconds === undefined ? old : goneAtOnce(old, context.nowMs), parts }
   }
   if (!options.dryRun) return serving.objects.update(resource, target, plan, { signal: exchange.signal })
   const stored = await serving.objects.read(resource, target, { signal: exchange.signal })
@@ -55,14 +55,20 @@ export async function deleteObject(call: Call, name: string, options: DeleteOpti
   return { kind: planned.kind, object: planned.kind === 'unchanged' ? stored.object : planned.object }
 }
 
+/** How an object that has a grace period is shown when it goes without one. */
+const goneAtOnce = (old: ApiObject, nowMs: number): ApiObject =>
+  ({ ...old, metadata: { ...old.metadata, deletionTimestamp: old.metadata.deletionTimestamp ?? formatTime(nowMs), deletionGracePeriodSeconds: 0 } })
+
 function checkPreconditions({ resource }: Call, old: ApiObject, { preconditions }: DeleteOptions): void {
   const { uid, resourceVersion } = preconditions
   const name = old.metadata.name!
+  // Here upstream names the kind where it names the resource everywhere else.
+  const kind = { group: resource.group, plural: resource.kind }
   if (uid !== undefined && uid !== old.metadata.uid) {
-    throw conflict(resource, name, `the UID in the precondition (${uid}) does not match the UID in record (${old.metadata.uid}). The object might have been deleted and then recreated`)
+    throw conflict(kind, name, `the UID in the precondition (${uid}) does not match the UID in record (${old.metadata.uid}). The object might have been deleted and then recreated`)
   }
   if (resourceVersion !== undefined && resourceVersion !== old.metadata.resourceVersion) {
-    throw conflict(resource, name, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${old.metadata.resourceVersion}). The object might have been modified`)
+    throw conflict(kind, name, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${old.metadata.resourceVersion}). The object might have been modified`)
   }
 }
 

@@ -1,7 +1,7 @@
 // The parameters of lists and watches, and which state of the store they ask for.
 
 import { invalidObject, futureResourceVersion, badRequest } from '../../api/status/status.ts'
-import { forbidden, invalid, notSupported, type FieldError } from '../../api/status/field-error.ts'
+import { forbidden, formatFieldError, invalid, notSupported, type FieldError } from '../../api/status/field-error.ts'
 import type { Store } from '../../store/store.ts'
 
 export type ListOptions = Readonly<{
@@ -21,12 +21,11 @@ const LIST_OPTIONS = { group: 'meta.k8s.io', kind: 'ListOptions' } as const
 const FUTURE_WAIT_MS = 3_000
 const FUTURE_POLL_MS = 20
 
-/** Parses and cross-checks. Throws 422 of kind ListOptions, or 400. */
+/** Parses and cross-checks. Throws 422 of kind ListOptions for parameters that do not go together, 400 for malformed ones. */
 export function parseListOptions(query: URLSearchParams, watch: boolean): ListOptions {
-  if (query.has('export')) throw badRequest('the export parameter, deprecated since v1.14, is no longer supported')
   const errors: FieldError[] = []
   const options: ListOptions = {
-    resourceVersion: parseResourceVersion(query.get('resourceVersion') ?? '', errors),
+    resourceVersion: parseResourceVersion(query.get('resourceVersion') ?? '', watch ? '' : 'invalid resource version: '),
     resourceVersionMatch: (query.get('resourceVersionMatch') || undefined) as ListOptions['resourceVersionMatch'],
     limit: Math.max(0, integer(query, 'limit') ?? 0),
     continueToken: query.get('continue') ?? '',
@@ -43,10 +42,10 @@ function checkList({ resourceVersionMatch: match, continueToken, sendInitialEven
   const errors: FieldError[] = []
   if (sendInitialEvents !== undefined) errors.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
   if (match !== undefined) {
-    if (continueToken !== '') errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
     if (rv === '') errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
+    if (continueToken !== '') errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
     if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
-    if (match === 'Exact' && resourceVersion === 0) errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'))
+    if (match === 'Exact' && resourceVersion === 0) errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
   }
   if (continueToken !== '' && rv !== '' && resourceVersion !== 0) throw badRequest('specifying resource version is not allowed when using continue')
   return errors
@@ -55,20 +54,20 @@ function checkList({ resourceVersionMatch: match, continueToken, sendInitialEven
 function checkWatch({ resourceVersionMatch: match, sendInitialEvents }: ListOptions): FieldError[] {
   const errors: FieldError[] = []
   if (sendInitialEvents !== undefined) {
-    if (match === undefined) errors.push(forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
-    else if (match !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
+    if (match !== 'NotOlderThan') errors.push(forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
+    if (match !== undefined && match !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
   } else if (match !== undefined) {
     errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
   }
   return errors
 }
 
-function parseResourceVersion(text: string, errors: FieldError[]): number | undefined {
+/** Throws 400, as upstream does for lists; its 500 for watches and single objects would be logged as a failure of the server. */
+function parseResourceVersion(text: string, prefix: string): number | undefined {
   if (text === '') return undefined
   const value = Number(text)
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value
-  errors.push(invalid('resourceVersion', text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`))
-  return undefined
+  throw badRequest(`${prefix}${formatFieldError(invalid('resourceVersion', text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`))}`)
 }
 
 function integer(query: URLSearchParams, name: string): number | undefined {
@@ -84,11 +83,9 @@ export function boolean(query: URLSearchParams, name: string): boolean | undefin
   return text === null ? undefined : !['false', '0', 'False', 'FALSE', 'f', 'F'].includes(text)
 }
 
-/** Waits a little for a stated resourceVersion to be reached. Throws 422 when it is no number, 504 when it does not come. */
+/** Waits a little for a stated resourceVersion to be reached. Throws 400 when it is no number, 504 when it does not come. */
 export async function waitForRevision({ objects }: { objects: { store: Store } }, resourceVersion: string, signal: AbortSignal): Promise<void> {
-  const errors: FieldError[] = []
-  const wanted = parseResourceVersion(resourceVersion, errors)
-  if (errors.length > 0) throw invalidObject(LIST_OPTIONS, '', errors)
+  const wanted = parseResourceVersion(resourceVersion, '')
   if (wanted !== undefined) await reachRevision(objects.store, wanted, signal)
 }
 

@@ -67,7 +67,7 @@ test('a revision of the future is waited for, then refused; a past one is shown 
   const bad = await api.get(`${ns}/configmaps?resourceVersionMatch=Exact`)
   t.is(bad.code, 422)
   t.is(bad.json.details.causes[0].field, 'resourceVersionMatch')
-  t.is((await api.get(`${ns}/configmaps?resourceVersion=x`)).code, 422)
+  t.is((await api.get(`${ns}/configmaps?resourceVersion=x`)).code, 400)
 })
 
 test('label and field selectors filter, and bad ones are refused (scenarios 51, 58)', async t => {

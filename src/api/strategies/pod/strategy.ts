@@ -4,6 +4,7 @@ import type { Pod, PodSpec } from 'kubernetes-types/core/v1.d.ts'
 import { cloneJson, equalJson, formatTime, type ApiObject, type Draft } from '../../object.ts'
 import { restore, statusRules, type Strategy, type UpdateRules } from '../../registry/strategy.ts'
 import { POD_TABLE } from '../../tables/pod.ts'
+import { addFailureTolerations } from './admission.ts'
 import { podSpecDefaults } from './defaults.ts'
 import { qosClassOf } from './quality.ts'
 import { validatePod, validatePodUpdate } from './validate.ts'
@@ -22,7 +23,8 @@ export const podStrategy = (base: Strategy): Strategy => ({
     if (spec.hostNetwork === true) for (const port of (spec.containers ?? []).flatMap(({ ports = [] }) => ports)) port.hostPort ||= port.containerPort
     const status = draft['status'] as Pod['status'] | undefined
     if ((status?.podIP ?? '') === '' && status?.podIPs?.[0] !== undefined) draft['status'] = { ...status, podIP: status.podIPs[0].ip }
-    else if ((status?.podIP ?? '') !== '' && (status!.podIPs?.length ?? 0) === 0) draft['status'] = { ...status, podIPs: [{ ip: status!.podIP }] }
+    // Clients that do not know the list change the one address.
+    else if ((status?.podIP ?? '') !== '' && status!.podIPs?.[0]?.ip !== status!.podIP) draft['status'] = { ...status, podIPs: [{ ip: status!.podIP }] }
   },
   prepareForCreate: (draft, { nowMs }) => {
     const spec = podSpecOf(draft)
@@ -32,7 +34,14 @@ export const podStrategy = (base: Strategy): Strategy => ({
     }
   },
   validateCreate: validatePod,
-  update: { ...base.update, validate: validatePodUpdate },
+  update: {
+    prepare: (draft, old, context) => {
+      base.update.prepare(draft, old, context)
+      // Whoever takes the tolerations of a failed node away gets them back.
+      addFailureTolerations(podSpecOf(draft))
+    },
+    validate: validatePodUpdate,
+  },
   subresources: {
     status: podStatusRules,
     ephemeralcontainers: onlySpec((draft, spec) => { if (draft.ephemeralContainers !== undefined) spec.ephemeralContainers = draft.ephemeralContainers }),

@@ -27,18 +27,20 @@ export class Side implements Disposable {
   }
 
   send({ method, path, body, headers = {} }: Step): Promise<Answer> {
+    const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
     return new Promise((resolve, reject) => {
       const request = httpsRequest(this.#url + path, {
-        method, agent: this.#agent, headers: { 'user-agent': 'tester/1', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        // Without a length Node sends the body of a DELETE as if it were the next request.
+        method, agent: this.#agent, headers: { 'user-agent': 'tester/1', ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }), ...headers },
       }, response => {
-        let text = ''
-        response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('end', () => {
+        let received = ''
+        response.setEncoding('utf8').on('data', (part: string) => (received += part)).on('end', () => {
           const isJson = /json/.test(response.headers['content-type'] ?? '')
-          resolve({ code: response.statusCode!, warning: String(response.headers['warning'] ?? ''), body: isJson ? JSON.parse(text) as unknown : text })
+          resolve({ code: response.statusCode!, warning: String(response.headers['warning'] ?? ''), body: isJson ? JSON.parse(received) as unknown : received })
         })
       })
       request.on('error', reject)
-      request.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body))
+      request.end(text)
     })
   }
 
