@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline'
 import { eventually } from './eventually.ts'
 import type { Host } from './lab.ts'
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+/** The program may be a bundle, which starts several times as fast where starting is slow. */
+const MAIN = process.env['WEFT_TEST_PROGRAM'] ?? join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const HEALTH_PORT = 10_260
 
 export type AgentLabOptions = Readonly<{

@@ -1,5 +1,6 @@
 // What this machine's kernel can make; tests of what it cannot skip, and run in the virtual machine of `npm run test:vm`.
 
+import { parseAddress } from '../../src/net/ip/address.ts'
 import { isRefusal } from '../../src/net/netlink/netlink-error.ts'
 import { LabNetns } from './lab-netns.ts'
 import { labPrefix } from './leftovers.ts'
@@ -8,7 +9,7 @@ import { labPrefix } from './leftovers.ts'
 export async function missingLinkKind(kind: 'wireguard' | 'ipip'): Promise<string | undefined> {
   await using netns = await LabNetns.open('features', `${labPrefix()}features-${kind}`)
   try {
-    await netns.rtnl.links.add({ name: 'probe0', info: { kind } }, { signal: new AbortController().signal })
+    await netns.rtnl.links.add({ name: 'probe0', info: kind === 'ipip' ? { kind, local: parseAddress('127.0.0.1', 'local') } : { kind } }, { signal: new AbortController().signal })
     return undefined
   } catch (error) {
     if (!isRefusal(error, 'EOPNOTSUPP')) throw error

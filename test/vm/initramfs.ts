@@ -1,7 +1,7 @@
 // The first root of a virtual machine: busybox, the modules that reach the machine's own root, the command to run, and copies
 // in memory of what Node reads.
 
-import { readFileSync, realpathSync } from 'node:fs'
+import { readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { ROOT } from '../peers/cache.ts'
 import { CpioArchive } from './cpio.ts'
@@ -11,11 +11,15 @@ const BOOT_MODULES = ['virtio_pci', '9pnet_virtio', '9p', 'overlay']
 const APPLETS = ['sh', 'mount', 'mkdir', 'modprobe', 'uname', 'cp', 'chroot', 'poweroff', 'ip', 'echo']
 
 /** Packages that only checks and builds need, a hundred megabytes of them. */
-const NOT_RUN: ReadonlySet<string> = new Set(['@kubernetes', '@typescript', 'typescript', '@types', '.cache'])
+const NOT_RUN: ReadonlySet<string> = new Set(['@kubernetes', '@typescript', 'typescript', '@types', 'esbuild', '@esbuild', '.cache'])
 
-export type InitramfsContent = Readonly<{ kernel: GuestKernel; busybox: string; command: string }>
+/** Where the bundle lies in the virtual machine: inside the checkout, so that it finds the packages it leaves out. */
+export const BUNDLE = join(ROOT, '.cache', 'vm-bundle')
 
-export function writeInitramfs(path: string, { kernel, busybox, command }: InitramfsContent): void {
+/** `bundle` is the folder that runtime/bundle.mjs has filled. */
+export type InitramfsContent = Readonly<{ kernel: GuestKernel; busybox: string; bundle: string; command: string }>
+
+export function writeInitramfs(path: string, { kernel, busybox, bundle, command }: InitramfsContent): void {
   using archive = CpioArchive.create(path)
   for (const folder of ['/proc', '/sys', '/dev', '/machine', '/layer', '/guest']) archive.folder(folder)
   archive.file('/bin/busybox', readFileSync(busybox), { executable: true })
@@ -30,6 +34,7 @@ export function writeInitramfs(path: string, { kernel, busybox, command }: Initr
   archive.copy(ROOT, file => !['.git', '.cache', '.peers', 'node_modules'].includes(basename(file)))
   archive.copy(packages, file => !(dirname(file) === packages && NOT_RUN.has(basename(file))))
   if (packages !== join(ROOT, 'node_modules')) archive.symlink(join(ROOT, 'node_modules'), packages)
+  for (const name of readdirSync(bundle)) archive.file(join(BUNDLE, name), readFileSync(join(bundle, name)))
   archive.copy(process.execPath)
   archive.file('/weft/kept-in-memory', [ROOT, ...(packages.startsWith(`${ROOT}/`) ? [] : [packages]), process.execPath].map(kept => `${kept}\n`).join(''))
   archive.file('/weft/command', command)

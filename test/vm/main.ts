@@ -4,10 +4,11 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PEERS_DIR, ROOT } from '../peers/cache.ts'
+import { BUNDLE } from './initramfs.ts'
 import { runInMachine, whyNoMachine } from './virtual-machine.ts'
 
 /** Those that skip on a kernel without WireGuard, ipip or SCTP. */
-const FILES = ['test/kernel/agent/wireguard.test.ts', 'test/kernel/agent/ipip.test.ts', 'test/kernel/net/wireguard.test.ts']
+const FILES = ['test/kernel/agent/wireguard.test.ts', 'test/kernel/agent/ipip.test.ts', 'test/kernel/net/wireguard.test.ts', 'test/kernel/proxy/sctp.test.ts']
 
 /** How much longer than usual a condition may take to come true: emulation is twenty times slower than the machine. */
 const PATIENCE = 6
@@ -21,10 +22,10 @@ if (reason !== undefined) {
 
 const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
 const tests = positionals.length === 0 ? FILES : positionals
-const command = values.exec ?? `exec ${quote(process.execPath)} node_modules/.bin/ava --serial --concurrency=1 --no-color --timeout=15m ${tests.map(quote).join(' ')}`
+const command = values.exec ?? `exec ${quote(process.execPath)} node_modules/.bin/ava --tap --serial --concurrency=1 --timeout=15m ${tests.map(quote).join(' ')}`
 const environment = {
   PATH: `/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin`, HOME: '/tmp', WEFT_PEERS_DIR: PEERS_DIR, WEFT_TEST_PATIENCE: String(PATIENCE), NODE_COMPILE_CACHE: '/tmp/compiled',
-  WEFT_IN_VM: '1', NO_COLOR: '1',
+  WEFT_TEST_PROGRAM: join(BUNDLE, 'main.mjs'),
 }
 const script = [...Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}`), `cd ${quote(ROOT)}`, command, ''].join('\n')
 const stop = new AbortController()

@@ -2,12 +2,12 @@
 // is gone. It has no network and can write nowhere but in its memory.
 
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { findPeer, missingPeer } from '../peers/cache.ts'
+import { findPeer, missingPeer, ROOT } from '../peers/cache.ts'
+import { run } from '../peers/run.ts'
 import { findKernel, KERNEL_PEER } from './guest-kernel.ts'
 import { writeInitramfs } from './initramfs.ts'
 
@@ -37,7 +37,9 @@ export async function runInMachine({ command, memoryMiB = 3072, timeoutMs, onLin
   try {
     const initramfs = join(folder, 'initramfs')
     const kernel = findKernel()!
-    writeInitramfs(initramfs, { kernel, busybox: findPeer(BUSYBOX)!, command })
+    const bundle = join(folder, 'bundle')
+    await run(process.execPath, [join(ROOT, 'runtime', 'bundle.mjs'), bundle], { timeoutMs: 60_000 })
+    writeInitramfs(initramfs, { kernel, busybox: findPeer(BUSYBOX)!, bundle, command })
     const child = spawn(EMULATOR, [
       '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', String(memoryMiB),
       '-nodefaults', '-no-user-config', '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
@@ -45,7 +47,7 @@ export async function runInMachine({ command, memoryMiB = 3072, timeoutMs, onLin
       '-fsdev', 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap', '-device', 'virtio-9p-pci,fsdev=root,mount_tag=root',
       '-device', 'virtio-rng-pci',
     ], { stdio: ['ignore', 'pipe', 'pipe'], signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), killSignal: 'SIGKILL' })
-    child.on('error', () => {}) // the abort; 'close' follows
+    child.on('error', err => void (err.name === 'AbortError' || onLine(`cannot run ${EMULATOR}: ${err.message}`)))
     let code: number | undefined
     const follow = (line: string): void => {
       const text = line.replaceAll('\r', '')
@@ -55,7 +57,7 @@ export async function runInMachine({ command, memoryMiB = 3072, timeoutMs, onLin
     }
     createInterface({ input: child.stdout }).on('line', follow)
     createInterface({ input: child.stderr }).on('line', follow)
-    await once(child, 'close')
+    await new Promise(resolve => child.once('close', resolve))
     return code
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { hasEtcd } from '../../lab/etcd.ts'
-import { eventually } from '../../lab/eventually.ts'
+import { eventually, PATIENCE } from '../../lab/eventually.ts'
 import { missingLinkKind } from '../../lab/kernel-features.ts'
 import type { Host } from '../../lab/lab.ts'
 import { PingLog } from '../../lab/ping-log.ts'
@@ -42,7 +42,7 @@ run(title('T42: pods meet through ipip; the device is flannel\'s, tunl0 is left 
   await using server = await pods[1]!.netns.echo()
   t.is((await pods[0]!.netns.tcp(pods[1]!.address, server.port)).clientAddress, pods[0]!.address)
   const index = Number(link.split(':')[0])
-  await using pings = PingLog.start(() => pods[1]!.netns.ping(pods[0]!.address, { timeoutMs: 1_000 }))
+  await using pings = PingLog.start(() => pods[1]!.netns.ping(pods[0]!.address, { timeoutMs: 1_000 * PATIENCE }))
   await agents[0]!.stop('SIGKILL')
   agents[0]!.start()
   await agents[0]!.ready()

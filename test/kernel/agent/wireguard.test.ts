@@ -113,6 +113,7 @@ run(title('T40: whatever is deleted or falsified comes back by itself, and is co
       return JSON.stringify(now, bigintText) === JSON.stringify(settings(right), bigintText) || `${name}: ${JSON.stringify(now, bigintText)}`
     }, { timeoutMs: 4_000 })
     await allMeet(pods)
+    t.deepEqual(settings(await deviceOf(h1)), settings(right), name)
     t.log(`${name}: pods meet after ${Math.round(performance.now() - startMs)} ms (patience ${PATIENCE})`)
   }
 })
@@ -124,7 +125,7 @@ run(title('T40: a restart loses no packet and keeps the device; a lost key file 
   await using _ = cluster
   const [h1, h2] = hosts as [Host, Host]
   const before = await deviceOf(h1)
-  await using pings = PingLog.start(() => pods[1]!.netns.ping(pods[0]!.address, { timeoutMs: 1_000 }))
+  await using pings = PingLog.start(() => pods[1]!.netns.ping(pods[0]!.address, { timeoutMs: 1_000 * PATIENCE }))
   await agents[0]!.stop('SIGKILL')
   agents[0]!.start()
   await agents[0]!.ready()
