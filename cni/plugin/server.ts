@@ -74,6 +74,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
     running.add(handled)
     void handled.finally(() => running.delete(handled))
   }))
+  const recoveringSince = clock.monotonicMs()
   await recover(host)
   try {
     await rules.sync({ signal })
@@ -108,7 +109,7 @@ export async function openCniServer(options: CniServerOptions): Promise<CniServe
   queue.watch({ signal })
   await queue.drainAtStart({ signal })
   queueReady.resolve()
-  log.info({ socketPath, attachments: store.list().length }, 'cni socket serving')
+  log.info({ socketPath, attachments: store.list().length, recoveryMs: Math.round(clock.monotonicMs() - recoveringSince) }, 'cni socket serving')
 
   const resources = undo.move()
   return {

@@ -15,6 +15,9 @@ import type { CniDns, CniIp } from '../result/result.ts'
 /** Own pool of the addresses that the lease supplies; other pools are named after their network. */
 export const LEASE_POOL = '#lease'
 
+/** Addresses of records that were rebuilt from their links: whose pool they came from is no longer known, so nobody gets them. */
+export const REBUILT_POOL = '#rebuilt'
+
 /** The sets to draw from: the configuration's, else the lease's subnets. Throws 11 while there is no lease. */
 export function rangeSetsOf(host: CniHost, ipam: IpamConfig): readonly RangeSet[] {
   if (ipam.sets.length > 0) return ipam.sets
@@ -35,7 +38,7 @@ export async function allocate(
   if (ipam.storage.kind === 'own') {
     const pool = poolNameOf(options.network, ipam)
     const claims = host.store.pool(pool)
-    const plan = planAllocation({ sets, requested: ipam.requested, lastReserved: set => claims.lastReserved(set), isTaken: address => claims.isTaken(address) })
+    const plan = planAllocation({ sets, requested: ipam.requested, lastReserved: set => claims.lastReserved(set), isTaken: address => claims.isTaken(address) || host.store.pool(REBUILT_POOL).isTaken(address) })
     // Between the plan and its record no other request runs: `put` takes the addresses before it waits for the disk.
     const record: Attachment = { ...draft, storage: { kind: 'own', pool }, addresses: plan.map(held) }
     await host.store.put(record)

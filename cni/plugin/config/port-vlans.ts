@@ -44,6 +44,14 @@ export function portVlansToSet({ native, trunk }: PortVlans): readonly PortVlan[
   return [{ first: untagged, last: untagged, pvid: true, untagged: true }, ...tagged.map(run => ({ ...run, pvid: false, untagged: false }))]
 }
 
+/** What must have been asked for, so that a port carries `present`; undefined for one that is only in the default VLAN. */
+export function portVlansFrom(present: readonly PortVlan[]): PortVlans | undefined {
+  const native = present.find(({ pvid }) => pvid)?.first
+  const trunk = present.filter(({ pvid, untagged }) => !pvid && !untagged).map(({ first, last }) => ({ first, last }))
+  if (trunk.length === 0 && (native === undefined || native === DEFAULT_NATIVE)) return undefined
+  return { native: native === DEFAULT_NATIVE ? undefined : native, trunk, keepsDefault: present.some(({ pvid, untagged }) => !pvid && untagged) }
+}
+
 /** The bridge's default VLAN besides `vlans`, as the kernel gives it to a new port, less the flag that only one may have. */
 export const withDefault = (vlans: readonly PortVlan[]): readonly PortVlan[] =>
   vlans.some(({ first }) => first === DEFAULT_NATIVE) ? vlans : [{ first: DEFAULT_NATIVE, last: DEFAULT_NATIVE, pvid: false, untagged: true }, ...vlans]

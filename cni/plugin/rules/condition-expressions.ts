@@ -12,6 +12,10 @@ import { HEADER } from './header.ts'
 export const conditionsId = (conditions: readonly Condition[]): Uint8Array =>
   Uint8Array.from(createHash('sha256').update(JSON.stringify(formatConditions(conditions))).digest().subarray(0, 4))
 
+/** As a comment of a rule, cut to what fits (NFT_USERDATA_MAXLEN 256, and 128 characters in older nft programs). */
+export const conditionsText = (conditions: readonly Condition[]): string => formatConditions(conditions).join(' ').slice(0, MOST_COMMENT)
+const MOST_COMMENT = 127
+
 /** Ends the rule unless all of them hold. Uses the first registers only, each for a moment. */
 export const conditionExpressions = (conditions: readonly Condition[]): readonly Expression[] => conditions.flatMap(expressionsOf)
 

@@ -7,6 +7,7 @@ import type { Element } from '../../../src/net/nfnetlink/objects.ts'
 import type { Attachment, PortClaim } from '../attachment/attachment.ts'
 import { conditionsId } from './condition-expressions.ts'
 import { addressKey, anywhereKey, nameKey, senderKey, subnetRange, targetValue, translatedKey } from './keys.ts'
+import { ownerComment } from './owner.ts'
 import { SET_NAMES, type Conditions, type SetName, type TableKey } from './tables.ts'
 
 /** Elements by their key in hex, so that two plans can be compared. */
@@ -21,7 +22,7 @@ export function planElements(attachments: readonly Attachment[], key: TableKey):
   }
   // Oldest first, so that the newest claim of a port stands: a pod made anew must be reached before its predecessor is deleted.
   for (const attachment of attachments.filter(isLive).toSorted((a, b) => (a.startedNs < b.startedNs ? -1 : 1))) {
-    const comment = `${attachment.containerId.slice(0, COMMENT_ID_LENGTH)}/${attachment.ifname}`
+    const comment = ownerComment(attachment)
     if (key === 'bridge') {
       putGuard(put, attachment, comment)
       continue
@@ -36,9 +37,6 @@ export function planElements(attachments: readonly Attachment[], key: TableKey):
   }
   return sets
 }
-
-/** Enough of a container id to recognise it; a comment takes 128 characters in older nft programs. */
-const COMMENT_ID_LENGTH = 64
 
 const isLive = (attachment: Attachment): boolean => attachment.state !== 'deleting'
 const matchesFamily = (claim: PortClaim, family: Family): boolean => claim.hostIp === undefined || claim.hostIp.family === family

@@ -5,6 +5,7 @@ import { Nftables, watchNftables, type NftablesEvent } from '../../../src/net/nf
 import type { Attachment } from '../attachment/attachment.ts'
 import { formatConditions } from '../config/conditions.ts'
 import { isEmpty, planConditions, planElementChanges, planElements, type Elements } from './plan-elements.ts'
+import type { FoundTable, FoundTables } from './read-claims.ts'
 import { chainsOf, conditionChanges, rulesOf, SET_NAMES, setNamesOf, skeletonOf, TABLE_KEYS, tableOf, type Conditions, type SetName, type TableKey } from './tables.ts'
 
 type Options = Readonly<{ signal: AbortSignal }>
@@ -64,6 +65,18 @@ export class PodRules implements AsyncDisposable {
       if (present === undefined || !SET_NAMES.every(set => [...wanted[set].keys()].every(element => present[set].has(element)))) return false
     }
     return true
+  }
+
+  /** Our tables as they stand, for records that were lost. */
+  async read(options: Options): Promise<FoundTables> {
+    const tables = new Map<TableKey, FoundTable>()
+    for (const key of TABLE_KEYS) {
+      const present = new Set((await this.#nftables.sets(tableOf(key), options)).map(({ set }) => set))
+      const sets = new Map<SetName, readonly Element[]>()
+      for (const set of setNamesOf(key)) if (present.has(set)) sets.set(set, await this.#nftables.elements({ ...tableOf(key), set }, options))
+      if (sets.size > 0) tables.set(key, { sets, rules: await this.#nftables.rules(tableOf(key), options) })
+    }
+    return tables
   }
 
   #start(options: Options): Promise<void> {

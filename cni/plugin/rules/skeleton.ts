@@ -14,7 +14,7 @@ import { FIB_FLAG, NAT_RANGE, type Expression } from '../../../src/net/nfnetlink
 import type { Change, Chain, Rule, TableName } from '../../../src/net/nfnetlink/objects.ts'
 import { register, type Register } from '../../../src/net/nfnetlink/registers.ts'
 import type { Condition } from '../config/conditions.ts'
-import { conditionExpressions, conditionsId } from './condition-expressions.ts'
+import { conditionExpressions, conditionsId, conditionsText } from './condition-expressions.ts'
 import { HEADER } from './header.ts'
 import type { Conditions } from './tables.ts'
 
@@ -93,10 +93,11 @@ export function natRules(family: Family, conditions: Conditions): readonly Rule[
   ]
   const conditionId = (list: readonly Condition[], index: number): Expression => ({ kind: 'immediate', dreg: register(index), data: conditionsId(list) })
   // Host ports that count only under conditions come first, since they say more; of these, those of one address.
+  const under = (list: readonly Condition[], ...expressions: readonly Expression[]): Rule => ({ ...rule('translate', ...conditionExpressions(list), ...expressions), comment: conditionsText(list) })
   const conditional = [
-    ...conditions.map(list => rule('translate', ...conditionExpressions(list), loadAddress(family, 'destination', register(0)), loadProtocol(register(width)), loadPort(register(width + 1)),
+    ...conditions.map(list => under(list, loadAddress(family, 'destination', register(0)), loadProtocol(register(width)), loadPort(register(width + 1)),
       conditionId(list, width + 2), { kind: 'lookup', set: 'hostports-at-if', sreg: register(0), dreg: register(0) }, translate)),
-    ...conditions.map(list => rule('translate', ...conditionExpressions(list), loadProtocol(register(0)), loadPort(register(1)),
+    ...conditions.map(list => under(list, loadProtocol(register(0)), loadPort(register(1)),
       conditionId(list, 2), { kind: 'lookup', set: 'hostports-if', sreg: register(0), dreg: register(0) }, translate)),
   ]
   return [

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { removeAttachment, type Removal } from '../attach/remove-attachment.ts'
-import { RELEASE_LIMIT_MS } from '../attach/allocate.ts'
+import { REBUILT_POOL, RELEASE_LIMIT_MS } from '../attach/allocate.ts'
 import { hostLinkName, parseAlias } from '../attachment/names.ts'
 import type { Role } from '../attachment/attachment.ts'
 import type { CniHost } from '../host/cni-host.ts'
@@ -13,7 +13,12 @@ import type { CniRequest } from '../request/parse-request.ts'
 /** Removes the attachment of that role; nothing to remove is success. */
 export async function deleteAttachment(host: CniHost, request: CniRequest, role: Role): Promise<Removal> {
   const recorded = host.store.get(role, request)
-  if (recorded !== undefined) return await removeAttachment(host, recorded)
+  if (recorded !== undefined) {
+    const removal = await removeAttachment(host, recorded)
+    // A rebuilt record does not know whether its addresses stood in host-local's files.
+    if (recorded.storage.kind === 'own' && recorded.storage.pool === REBUILT_POOL) return { finished: removal.finished.then(() => releaseUnrecorded(host, request)) }
+    return removal
+  }
   if (role === 'interface') await removeUnrecordedLink(host, request)
   await releaseUnrecorded(host, request)
   return { finished: Promise.resolve() }
