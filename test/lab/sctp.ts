@@ -22,17 +22,32 @@ const [AF_INET, AF_INET6, SOCK_STREAM, SOCK_NONBLOCK, IPPROTO_SCTP] = [2, 10, 1,
 const [EAGAIN, EPROTONOSUPPORT, ENOTCONN, EINPROGRESS] = [11, 93, 107, 115]
 const PAUSE_MS = 5
 
-const openSocket = (netns: string, family: 4 | 6): number => inNetns(netns, () => socket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_SCTP) as number)
+/** Throws inside the namespace: the way back overwrites errno. */
+const openSocket = (netns: string, family: 4 | 6): number =>
+  inNetns(netns, () => {
+    const fd = socket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_SCTP) as number
+    if (fd < 0) throw new SctpError('socket', koffi.errno())
+    return fd
+  })
+
+class SctpError extends Error {
+  readonly errno: number
+
+  constructor(call: string, errno: number) {
+    super(`sctp: ${call}: errno ${errno}`)
+    this.errno = errno
+  }
+}
 
 /** Why tests of SCTP skip; undefined where the kernel has it. */
 export function missingSctp(netns: string): string | undefined {
-  const fd = openSocket(netns, 4)
-  if (fd >= 0) {
-    close(fd)
+  try {
+    close(openSocket(netns, 4))
     return undefined
+  } catch (error) {
+    if (!(error instanceof SctpError) || error.errno !== EPROTONOSUPPORT) throw error
+    return 'skipped: this kernel has no SCTP; "npm run test:vm" runs it on one that has'
   }
-  if (koffi.errno() !== EPROTONOSUPPORT) throw failure('socket')
-  return 'skipped: this kernel has no SCTP; "npm run test:vm" runs it on one that has'
 }
 
 export type SctpServerOptions = Readonly<{ netns: string; name: string; family: 4 | 6; port: number }>
@@ -42,7 +57,7 @@ export async function openSctpServer({ netns, name, family, port }: SctpServerOp
   const fd = openSocket(netns, family)
   const stop = new AbortController()
   const any = nameOf(family === 4 ? '0.0.0.0' : '::', port)
-  if (fd < 0 || bind(fd, any, any.length) !== 0 || listen(fd, 128) !== 0) throw failure('listen')
+  if (bind(fd, any, any.length) !== 0 || listen(fd, 128) !== 0) throw failure('listen')
   const serving = (async () => {
     while (!stop.signal.aborted) {
       const peer = Buffer.alloc(28)
@@ -70,7 +85,6 @@ export async function openSctpServer({ netns, name, family, port }: SctpServerOp
 /** Connects, reads the greeting, closes. Rejects when there is none in time. */
 export async function askSctp(netns: string, { address, port, timeoutMs = 3_000 }: Readonly<{ address: string; port: number; timeoutMs?: number }>): Promise<Reply> {
   const fd = openSocket(netns, parseAddress(address, 'address').family)
-  if (fd < 0) throw failure('socket')
   try {
     const name = nameOf(address, port)
     if (connect(fd, name, name.length) !== 0 && koffi.errno() !== EINPROGRESS) throw failure('connect')
@@ -96,4 +110,4 @@ function nameOf(text: string, port: number): Buffer {
   return bytes
 }
 
-const failure = (call: string): Error => new Error(`sctp: ${call}: errno ${koffi.errno()}`)
+const failure = (call: string): SctpError => new SctpError(call, koffi.errno())
