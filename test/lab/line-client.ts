@@ -14,14 +14,23 @@ export class LineClient implements AsyncDisposable {
     const socket = netns === undefined
       ? connect({ host: address, port })
       : connect({ host: `${address}.lab`, port, lookup: lookupInNetns(netns) as never, autoSelectFamily: false, family: isIP(address) })
-    await once(socket, 'connect', { signal: AbortSignal.timeout(5_000) })
+    // Also what fails after nobody waits for it any more.
+    socket.on('error', () => socket.destroy())
+    try {
+      await once(socket, 'connect', { signal: AbortSignal.timeout(5_000) })
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
     return new LineClient(socket)
   }
 
   private constructor(socket: Socket) {
     this.#socket = socket.setNoDelay(true)
-    socket.on('error', () => socket.destroy())
-    this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]()
+    const lines = createInterface({ input: socket })
+    // readline ends with its input's last byte, but not when the connection is reset or given up.
+    socket.once('close', () => lines.close())
+    this.#lines = lines[Symbol.asyncIterator]()
   }
 
   /** Sends a line; answers the pod that echoed it. Rejects when no answer comes in time, or the connection is gone. */

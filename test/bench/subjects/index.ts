@@ -7,4 +7,5 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'cni', about: 'ADD and DEL of pods beside the upstream bridge and host-local plugins', load: () => import('./cni.ts') },
   { name: 'proxy-iptables', about: 'the service proxy in iptables mode beside a real kube-proxy', load: () => import('./proxy-iptables.ts') },
   { name: 'proxy-nftables', about: 'the service proxy in nftables mode beside a real kube-proxy', load: () => import('./proxy-nftables.ts') },
+  { name: 'startup', about: 'start of a cluster, from nothing to the first answer at a node port, beside the same hosts of upstream parts', load: () => import('./startup.ts') },
 ]

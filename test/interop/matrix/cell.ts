@@ -19,15 +19,18 @@ import { TcpBridge } from '../../lab/tcp-bridge.ts'
 import { findPeer } from '../../peers/cache.ts'
 
 export type Maker = 'weft' | 'upstream'
-export type CellParts = Readonly<{ apiserver: Maker; agent: Maker; proxy: 'weft-iptables' | 'weft-nftables' | 'upstream-iptables' | 'upstream-nftables'; cni: Maker }>
+export type CellParts = Readonly<{ apiserver: Maker; agent: Maker; proxy: 'weft-iptables' | 'weft-nftables' | 'upstream-iptables' | 'upstream-nftables'; cni: Maker; /** kube-controller-manager and kube-scheduler instead of ours. */ controllers?: Maker }>
 
+const CONTROLLERS = ['kube-controller-manager-1.36.3', 'kube-scheduler-1.36.3'] as const
 export const PEERS = { apiserver: 'kube-apiserver-1.36.3', agent: 'flanneld-0.28.4', proxy: 'kube-proxy-1.36.3', cni: 'cni-1.9.1/bridge' } as const
 
 type CniFolders = Readonly<{ config: string; programs: string; socket: string }>
 
 /** The peers that a cell needs and this machine lacks. */
-export const missingIn = (parts: CellParts): readonly string[] =>
-  (Object.keys(PEERS) as (keyof typeof PEERS)[]).filter(part => parts[part].startsWith('upstream') && findPeer(PEERS[part]) === undefined).map(part => PEERS[part])
+export const missingIn = (parts: CellParts): readonly string[] => {
+  const needed = (Object.keys(PEERS) as (keyof typeof PEERS)[]).filter(part => parts[part].startsWith('upstream')).map(part => PEERS[part])
+  return [...needed, ...(parts.controllers === 'upstream' ? CONTROLLERS : [])].filter(name => findPeer(name) === undefined)
+}
 
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'src', 'main.ts')
 const POD_NETWORK = '10.244.0.0/16'
@@ -55,8 +58,9 @@ export class Cell implements AsyncDisposable {
     const range = ['--service-cluster-ip-range', '10.96.0.0/16']
     const api = held.use(await openApiServer(parts.apiserver, range, held))
     const lab = held.use(await openLab({ hosts: 2 }))
+    if (parts.controllers === 'upstream') startUpstreamControllers(api, held)
     // Upstream gives its controller manager one account per controller; ours works under one identity.
-    held.use(await ControllerManagerLab.start(api, parts.apiserver === 'weft' ? [] : [`--kubeconfig=${api.kubeconfig}`]))
+    else held.use(await ControllerManagerLab.start(api, parts.apiserver === 'weft' ? [] : [`--kubeconfig=${api.kubeconfig}`]))
     for (const host of lab.hosts) {
       // Nodes have a default route; without one a packet to a cluster IP ends before it meets any rule.
       await host.exec(['ip', 'route', 'replace', 'default', 'via', lab.hosts.find(other => other !== host)!.address])
@@ -65,7 +69,7 @@ export class Cell implements AsyncDisposable {
     const cell = new Cell(lab, api, folder, held.move())
     try {
       for (const host of lab.hosts) await cell.#startHost(host, parts)
-      await cell.#deploy()
+      await cell.#deploy(parts.controllers === 'upstream')
       return cell
     } catch (error) {
       await cell[Symbol.asyncDispose]()
@@ -115,10 +119,12 @@ export class Cell implements AsyncDisposable {
     return list(pods).filter(name => uid === undefined || name === uid).flatMap(name => list(join(pods, name, 'sandboxes')).map(id => join(pods, name, 'sandboxes', id)))
   }
 
-  async #deploy(): Promise<void> {
+  /** With `schedule` the pods carry no host: the scheduler is to spread them. */
+  async #deploy(schedule: boolean): Promise<void> {
+    const spread = { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'echo' } } }] }
     const pod = (name: string, host: string) => ({
       apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: 'echo' } },
-      spec: { nodeName: host, terminationGracePeriodSeconds: 1, containers: [{ name: 'echo', image: 'weft/echo', ports: [{ containerPort: 8080 }] }] },
+      spec: { ...(schedule ? spread : { nodeName: host }), terminationGracePeriodSeconds: 1, containers: [{ name: 'echo', image: 'weft/echo', ports: [{ containerPort: 8080 }] }] },
     })
     const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'echo' }, spec: { type: 'NodePort', selector: { app: 'echo' }, ports: [{ port: 80, targetPort: 8080, nodePort: NODE_PORT }] } }
     const path = this.api.path('cell.json')
@@ -161,6 +167,17 @@ async function openApiServer(maker: Maker, flags: readonly string[], held: Async
   if (maker === 'weft') return ApiServerLab.open({ flags })
   const etcd = held.use(await EtcdLab.open())
   return ApiServerLab.open({ flags, upstream: { program: findPeer(PEERS.apiserver)!, etcdUrl: etcd.url }, readyTimeoutMs: 90_000 })
+}
+
+/** The real controllers and scheduler, as the administrator: their rights are asked about elsewhere. */
+function startUpstreamControllers(api: ApiServerLab, held: AsyncDisposableStack): void {
+  const [manager, scheduler] = CONTROLLERS
+  const credentials = ['--kubeconfig', api.kubeconfig, '--authentication-kubeconfig', api.kubeconfig, '--authorization-kubeconfig', api.kubeconfig, '--secure-port', '0', '--leader-elect=false']
+  const flags = ['--service-account-private-key-file', api.path('sa.key'), '--root-ca-file', api.path('ca.crt'), '--cluster-cidr', POD_NETWORK, '--allocate-node-cidrs', '--service-cluster-ip-range', '10.96.0.0/16']
+  for (const [program, args] of [[manager, flags], [scheduler, []]] as const) {
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', findPeer(program)!, ...credentials, ...args], { stdio: 'ignore' })
+    held.defer(() => void child.kill('SIGKILL'))
+  }
 }
 
 /** bridge, host-local and portmap of the reference, on the subnet that the agent leased. */

@@ -6,7 +6,7 @@ import { eventually } from '../../lab/eventually.ts'
 import { missingPeer } from '../../peers/cache.ts'
 import { Cell, missingIn, type CellParts } from './cell.ts'
 
-const cells: readonly CellParts[] = (['weft', 'upstream'] as const).flatMap(apiserver =>
+const PARTS: readonly CellParts[] = (['weft', 'upstream'] as const).flatMap(apiserver =>
   (['weft', 'upstream'] as const).flatMap(agent =>
     (['weft-iptables', 'weft-nftables', 'upstream-iptables', 'upstream-nftables'] as const).flatMap(proxy =>
       // Weft's plugin does its work in Weft's agent, so it needs that agent on the host.
@@ -14,10 +14,16 @@ const cells: readonly CellParts[] = (['weft', 'upstream'] as const).flatMap(apis
     ),
   ),
 )
+/** The same with upstream's controllers and scheduler, for both API servers. */
+const CONTROLLED: readonly CellParts[] = (['weft', 'upstream'] as const).map(apiserver => ({ apiserver, agent: 'weft', proxy: 'weft-nftables', cni: 'weft', controllers: 'upstream' }))
+
+/** WEFT_CELLS="1/4" takes the first of four shares, for machines that are shared. */
+const [share = 1, shares = 1] = (process.env['WEFT_CELLS'] ?? '1/1').split('/').map(Number)
+const cells = [...PARTS, ...CONTROLLED].filter((_, index) => index % shares === share - 1)
 
 for (const parts of cells) {
   const missing = missingIn(parts)
-  const title = `API server ${parts.apiserver}, agent ${parts.agent}, proxy ${parts.proxy}, CNI ${parts.cni}`
+  const title = `API server ${parts.apiserver}, agent ${parts.agent}, proxy ${parts.proxy}, CNI ${parts.cni}${parts.controllers === undefined ? '' : `, controllers and scheduler ${parts.controllers}`}`
   const run = missing.length === 0 ? test.serial : test.serial.skip
   run(missing.length === 0 ? title : `${title} (${missing.map(missingPeer).join('; ')})`, async t => {
     t.timeout(180_000)
