@@ -4,6 +4,13 @@
 export class Counted<T> {
   readonly #items = new Map<string, { item: T; owners: number }>()
 
+  /** One owner more. */
+  retain(id: string, item: T): void {
+    const entry = this.#items.get(id)
+    if (entry === undefined) this.#items.set(id, { item, owners: 1 })
+    else entry.owners += 1
+  }
+
   /** Releases and retains at once, so that what moves from one owner to another stays. */
   update(release: readonly (readonly [string, T])[], retain: readonly (readonly [string, T])[]): Readonly<{ gone: readonly T[]; came: readonly T[] }> {
     const touched = new Map<string, { item: T; before: number }>()

@@ -20,17 +20,6 @@ export const NO_SLOTS: EntrySlots = { cluster: [], local: [] }
 /** An entry with what the kernel's elements remember of it: where its endpoints stand, and their numbers if clients stick. */
 export type PlacedEntry = Readonly<{ entry: ServiceEntry; slots: EntrySlots; stickiness: Stickiness | undefined }>
 
-export type EntryLayout = Readonly<{
-  /** Elements that belong to this entry alone, but for its endpoints by index (see stations.ts). */
-  own: readonly EntryElement[]
-  /** Elements that several entries may ask for: present as long as one does. */
-  shared: readonly EntryElement[]
-  /** The class chains that its verdicts lead to. */
-  chains: readonly ClassChain[]
-}>
-
-export const NOTHING: EntryLayout = { own: [], shared: [], chains: [] }
-
 /** The endpoint values of one view, as `assignSlots` takes them. */
 export const wantedSlots = (entry: ServiceEntry, view: View): readonly string[] =>
   entry[view].map(endpoint => keyText(endpointValue(endpoint.address, endpoint.port)))
@@ -47,27 +36,27 @@ export function viewsOf(entry: ServiceEntry, frontend: Frontend): readonly View[
   return entry.port.externalPolicyLocal ? ['cluster', 'local'] : ['cluster']
 }
 
-/** `numberOf` tells the number of a class by its chain's name. */
-export function entryLayout(placed: PlacedEntry, numberOf: (chain: string) => number): EntryLayout {
-  const { entry } = placed
-  const chains = new Map<string, ClassChain>()
-  const lead = (chain: ClassChain): Uint8Array => {
-    chains.set(chainName(chain), chain)
-    return registerNumber(numberOf(chainName(chain)))
-  }
-  const own = entry.frontends.flatMap(frontend => frontendElements(placed, frontend, lead))
+/**
+ * Elements that belong to this entry alone, but for its endpoints by index (see stations.ts). `numberOf` tells the number of
+ * a class by its chain's name.
+ */
+export const ownElements = (placed: PlacedEntry, numberOf: (chain: string) => number): readonly EntryElement[] =>
+  [...placed.entry.frontends.flatMap(frontend => frontendElements(placed, frontend, numberOf)), ...stickyElements(placed)]
+
+/** Elements that several entries may ask for: present as long as one does. */
+export function sharedElements(entry: ServiceEntry): readonly EntryElement[] {
   const near = reachableEndpoints(entry).filter(endpoint => endpoint.locality !== 'remote')
-  return {
-    own: [...own, ...stickyElements(placed)],
-    shared: [
-      { set: 'cluster-ips', key: addressToBytes(entry.port.clusterIp) },
-      ...near.map(({ address }) => ({ set: 'hairpin' as const, key: joined(addressToBytes(address), addressToBytes(address)) })),
-    ],
-    chains: [...chains.values()],
-  }
+  return [
+    { set: 'cluster-ips', key: addressToBytes(entry.port.clusterIp) },
+    ...near.map(({ address }) => ({ set: 'hairpin' as const, key: joined(addressToBytes(address), addressToBytes(address)) })),
+  ]
 }
 
-function frontendElements(placed: PlacedEntry, frontend: Frontend, lead: (chain: ClassChain) => Uint8Array): readonly EntryElement[] {
+/** The class chains that the entry's elements lead to; one may come twice. */
+export const classesOf = (placed: PlacedEntry): readonly ClassChain[] =>
+  placed.entry.frontends.flatMap(frontend => (viewsOf(placed.entry, frontend).length === 0 ? [] : [classOf(placed, frontend)]))
+
+function frontendElements(placed: PlacedEntry, frontend: Frontend, numberOf: (chain: string) => number): readonly EntryElement[] {
   const { entry, stickiness } = placed
   const comment = entry.port.text
   const kind = frontendKind(frontend)
@@ -78,7 +67,7 @@ function frontendElements(placed: PlacedEntry, frontend: Frontend, lead: (chain:
   }
   const number: readonly EntryElement[] =
     stickiness === undefined ? [] : [{ set: kind === 'node-port' ? 'sticky-node-ports' : 'sticky-services', key, data: registerNumber(stickiness.service) }]
-  const data = frontend.kind === 'cluster-ip' ? internalClass(placed, lead) : externalClass(placed, kind, lead)
+  const data = registerNumber(numberOf(chainName(classOf(placed, frontend))))
   return [...guards, ...number, { set: kind === 'node-port' ? 'node-ports' : 'services', key, data, comment }]
 }
 
@@ -97,14 +86,18 @@ const balancing = ({ entry, slots }: PlacedEntry, view: View): Balancing => {
   return { view, count: slots[view].length, ...(affinitySeconds === undefined ? {} : { affinitySeconds }) }
 }
 
-function internalClass(placed: PlacedEntry, lead: (chain: ClassChain) => Uint8Array): Uint8Array {
+/** How a frontend that somebody may use is balanced. */
+const classOf = (placed: PlacedEntry, frontend: Frontend): ClassChain =>
+  frontend.kind === 'cluster-ip' ? internalClass(placed) : externalClass(placed, frontendKind(frontend))
+
+function internalClass(placed: PlacedEntry): ClassChain {
   const way = balancing(placed, placed.entry.port.internalPolicyLocal ? 'local' : 'cluster')
-  return lead(way.count === 0 ? { policy: 'nowhere' } : { frontend: 'address', policy: 'internal', balancing: way })
+  return way.count === 0 ? { policy: 'nowhere' } : { frontend: 'address', policy: 'internal', balancing: way }
 }
 
-function externalClass(placed: PlacedEntry, frontend: FrontendKind, lead: (chain: ClassChain) => Uint8Array): Uint8Array {
+function externalClass(placed: PlacedEntry, frontend: FrontendKind): ClassChain {
   const all = balancing(placed, 'cluster')
-  if (all.count === 0) return lead({ policy: 'nowhere' })
-  if (!placed.entry.port.externalPolicyLocal) return lead({ frontend, policy: 'external', balancing: all })
-  return lead({ frontend, policy: 'external-local', local: balancing(placed, 'local'), all })
+  if (all.count === 0) return { policy: 'nowhere' }
+  if (!placed.entry.port.externalPolicyLocal) return { frontend, policy: 'external', balancing: all }
+  return { frontend, policy: 'external-local', local: balancing(placed, 'local'), all }
 }

@@ -26,8 +26,8 @@ export type KernelElements = ReadonlyMap<SetName, ReadonlyMap<string, string>>
 
 export const EMPTY_KERNEL: KernelState = { table: undefined, chains: [], rules: [], sets: [], elements: new Map() }
 
-/** Elements in one batch: about 3 ms of the kernel's nf_tables lock. */
-const BATCH_ELEMENTS = 2000
+/** Elements in one batch: less than a millisecond of the kernel's nf_tables lock, and so few that V8 collects them young. */
+const BATCH_ELEMENTS = 500
 
 /** What leads to an endpoint comes after it, and goes before it. */
 const FILL_ORDER: readonly SetName[] = [
@@ -133,6 +133,8 @@ function* diffSets(kernel: KernelElements, ruleset: NftablesRuleset, where: Tabl
   const right = new Map<SetName, number>(SET_NAMES.map(set => [set, 0]))
   const wrong = new Map<SetName, number>(SET_NAMES.map(set => [set, 0]))
   const bump = (counts: Map<SetName, number>, set: SetName): unknown => counts.set(set, counts.get(set)! + 1)
+  // Into an empty table, which no packet meets yet, everything may go as it comes.
+  const early = [...kernel.values()].every(elements => elements.size === 0) ? FILLABLE : EARLY
   for (const element of ruleset.elements()) {
     const present = kernel.get(element.set)
     const stale = present === undefined || present.size === 0 ? undefined : present.get(elementText(element))
@@ -141,7 +143,7 @@ function* diffSets(kernel: KernelElements, ruleset: NftablesRuleset, where: Tabl
     bump(wrong, element.set)
     const list = findings.get(element.set)!
     list.push({ element, stale })
-    if (EARLY.has(element.set) && list.length === BATCH_ELEMENTS) yield replacement(where, element.set, list.splice(0))
+    if (early.has(element.set) && list.length === BATCH_ELEMENTS) yield replacement(where, element.set, list.splice(0))
   }
   for (const set of FILL_ORDER) for (const list of chunks(findings.get(set)!, BATCH_ELEMENTS)) yield replacement(where, set, list)
   const repairs = FILL_ORDER.flatMap(set => {
@@ -158,6 +160,8 @@ function* diffSets(kernel: KernelElements, ruleset: NftablesRuleset, where: Tabl
 
 /** Sets that may be filled before all others: nothing leads to their elements yet. */
 const EARLY: ReadonlySet<SetName> = new globalThis.Set<SetName>(['endpoints', 'node-port-endpoints', 'sticky-endpoints'])
+
+const FILLABLE: ReadonlySet<SetName> = new globalThis.Set<SetName>(FILL_ORDER)
 
 function replacement(where: TableName, set: SetName, list: readonly Finding[]): readonly Change[] {
   const stale = list.filter(finding => finding.stale !== undefined)

@@ -11,7 +11,7 @@ import { chainName, chainRules, isEntrance, withSuccessors, type ClassChain } fr
 import { ClassNumbers } from './class-numbers.ts'
 import { Counted } from './counted.ts'
 import { diffElements, elementChanges, elementText } from './element-change.ts'
-import { entryLayout, NO_SLOTS, NOTHING, wantedSlots, type EntryElement, type EntryLayout, type EntrySlots, type PlacedEntry } from './entry-elements.ts'
+import { classesOf, NO_SLOTS, ownElements, sharedElements, wantedSlots, type EntryElement, type EntrySlots, type PlacedEntry } from './entry-elements.ts'
 import { registerNumber } from './keys.ts'
 import type { NftablesRulesetOptions } from './options.ts'
 import { tableOf } from './sets.ts'
@@ -56,9 +56,8 @@ export class NftablesRuleset {
   load(entries: Iterable<ServiceEntry>): void {
     for (const entry of entries) {
       const state = this.#place(entry, this.#remembered.seed(entry))
-      const { shared, chains } = entryLayout(state, this.#classes.of)
-      this.#shared.update([], shared.map(identified))
-      this.#chains.update([], chains.flatMap(withSuccessors).map(named))
+      for (const element of sharedElements(entry)) this.#shared.retain(...identified(element))
+      for (const chain of chainsOf(state)) this.#chains.retain(...named(chain))
       this.#states.set(entry.port.key, state)
     }
     // The rest of it belongs to nobody and is about to be removed; kept, it would weigh as much as the table.
@@ -71,17 +70,18 @@ export class NftablesRuleset {
     const own = { before: [] as EntryElement[], after: [] as EntryElement[] }
     const shared = { before: [] as EntryElement[], after: [] as EntryElement[] }
     const chains = { before: [] as ClassChain[], after: [] as ClassChain[] }
-    const take = (side: 'before' | 'after', layout: EntryLayout): void => {
-      own[side].push(...layout.own)
-      shared[side].push(...layout.shared)
-      chains[side].push(...layout.chains.flatMap(withSuccessors))
+    const take = (side: 'before' | 'after', placed: PlacedEntry | undefined): void => {
+      if (placed === undefined) return
+      own[side].push(...ownElements(placed, this.#classes.of))
+      shared[side].push(...sharedElements(placed.entry))
+      chains[side].push(...chainsOf(placed))
     }
     for (const { key, after } of changes) {
       const old = this.#states.get(key)
       const now = after === undefined ? undefined : this.#place(after, old ?? this.#remembered.seed(after))
       if (old?.stickiness !== undefined && now?.stickiness === undefined) this.#numbers.release(old.stickiness.service)
-      take('before', old === undefined ? NOTHING : entryLayout(old, this.#classes.of))
-      take('after', now === undefined ? NOTHING : entryLayout(now, this.#classes.of))
+      take('before', old)
+      take('after', now)
       const slots = diffStations(old, now)
       for (const element of slots.remove) own.before.push(element)
       for (const element of slots.add) own.after.push(element)
@@ -144,7 +144,7 @@ export class NftablesRuleset {
     yield* fixedElements(this.options)
     yield* this.#shared.values()
     for (const chain of this.#chains.values()) if (isEntrance(chain)) yield this.#classElement(chain)
-    for (const state of this.#states.values()) yield* entryLayout(state, this.#classes.of).own
+    for (const state of this.#states.values()) yield* ownElements(state, this.#classes.of)
   }
 
   /** The class chains in use, each behind the one it continues in. */
@@ -164,6 +164,10 @@ export class NftablesRuleset {
 }
 
 const identified = (element: EntryElement): readonly [string, EntryElement] => [`${element.set} ${elementText(element)}`, element]
+
+/** The chains that an entry needs, each once. */
+const chainsOf = (placed: PlacedEntry): readonly ClassChain[] => [...new Map(classesOf(placed).flatMap(withSuccessors).map(named)).values()]
+
 const named = (chain: ClassChain): readonly [string, ClassChain] => [chainName(chain), chain]
 
 /** The chain and its rules. */

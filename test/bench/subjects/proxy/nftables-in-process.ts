@@ -51,14 +51,26 @@ export async function program(size: Size, changes: number, call: Call): Promise<
   return { programmingMs, changesMs }
 }
 
+/** What happens to be on the processor besides only adds to a batch, so each is measured so often and counts with its least. */
+const ROUNDS = 3
+
 /**
- * Milliseconds of processor time that each batch of a cold start took, from building its messages to its acknowledgement: more
- * than the kernel holds its lock for, and not disturbed by what else runs on the machine.
+ * Milliseconds of processor time that each batch of a cold start takes, from building its messages to its acknowledgement:
+ * more than the kernel holds its lock for.
  */
-export async function batchTimes(size: Size, { signal }: Call): Promise<readonly number[]> {
-  await using lab = await openLab({ hosts: 1 })
+export async function batchTimes(size: Size, call: Call): Promise<readonly number[]> {
   const { tracker, table } = informed(size)
   table.apply(tracker.takeChanges().ports)
+  let least: readonly number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const times = await fillOnce(table, call)
+    least = times.map((time, batch) => Math.min(time, least[batch] ?? Number.POSITIVE_INFINITY))
+  }
+  return least
+}
+
+async function fillOnce(table: ServiceTable, { signal }: Call): Promise<readonly number[]> {
+  await using lab = await openLab({ hosts: 1 })
   const ruleset = new NftablesRuleset({ ...options, nodePortAddresses: { kind: 'all', loopback: false }, serviceCidrs })
   ruleset.load(table.entries())
   using nft = Nftables.open({ netns: lab.host(1).netns })
