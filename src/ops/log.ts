@@ -21,8 +21,21 @@ export function openLog(options: Readonly<{ level: LogLevel }>): Logger {
       formatters: { level: label => ({ level: label }) },
       redact: { paths: REDACTED, censor: '[redacted]' },
     },
-    pino.destination({ fd: 2, sync: true }),
+    openDestination(),
   )
+}
+
+/** What waits in memory for a disk that is full; beyond it lines are dropped. */
+const MAX_WAITING_BYTES = 1 << 20
+
+/**
+ * Standard error is a file for daemons, and its disk may be full. Pino would let that end the process; here lines wait, and are written
+ * with the first line for which there is room again.
+ */
+function openDestination(): ReturnType<typeof pino.destination> {
+  const destination = pino.destination({ fd: 2, sync: true, maxLength: MAX_WAITING_BYTES })
+  destination.on('error', () => undefined)
+  return destination
 }
 
 /** A logger that writes nothing, for tests and for one-shot commands. */

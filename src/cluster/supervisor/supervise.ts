@@ -23,13 +23,19 @@ export type SuperviseOptions = Readonly<{
   signal: AbortSignal
 }>
 
-/** Runs until `signal` aborts; then ends the process and resolves. */
+/**
+ * Runs until `signal` aborts; then ends the process and resolves. Rejects when the process cannot be started the first time; later
+ * that is a failure like its end (the machine may lack disk, memory or process numbers for a while).
+ */
 export async function supervise(options: SuperviseOptions): Promise<void> {
   const { onEvent, clock, signal } = options
   let failures = 0
-  while (!signal.aborted) {
+  for (let first = true; !signal.aborted; first = false) {
     const startedMs = clock.monotonicMs()
-    const reason = await lifeOf(options)
+    const reason = await lifeOf(options).catch((error: unknown) => {
+      if (first) throw error
+      return (error as Error).message
+    })
     if (signal.aborted) return
     failures = clock.monotonicMs() - startedMs > STABLE_MS ? 1 : failures + 1
     const restartInMs = backoffMs(RESTART_BACKOFF, failures, options.random())

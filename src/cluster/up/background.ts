@@ -1,9 +1,9 @@
 // `weft up --detach`: the same `weft up` as a process of its own, whose output is relayed until the cluster is up.
 
 import { spawn } from 'node:child_process'
-import { appendFileSync, existsSync } from 'node:fs'
 import { CLUSTER_VARIABLE, type ClusterName } from '../cluster-name.ts'
 import type { ClusterOptions } from '../cluster-options.ts'
+import { HeldLog } from '../console/held-log.ts'
 import { clusterPaths } from '../cluster-paths.ts'
 import { ownProgram } from './own-program.ts'
 import type { UpTerminal } from './foreground.ts'
@@ -43,8 +43,7 @@ export async function upInBackground(cluster: ClusterOptions, words: readonly st
 
 /** The terminal of a background process: its parent while that listens, and the cluster's log as soon as it has a folder. */
 export function backgroundTerminal(name: ClusterName): UpTerminal {
-  const { folder, log } = clusterPaths(name)
-  let unwritten = ''
+  const log = new HeldLog(clusterPaths(name).log)
   const send = (message: Message): void => {
     if (process.connected) process.send!(message, undefined, undefined, () => undefined)
   }
@@ -52,10 +51,7 @@ export function backgroundTerminal(name: ClusterName): UpTerminal {
     isTty: false,
     write: text => {
       send({ kind: 'text', text })
-      unwritten += text
-      if (!existsSync(folder)) return
-      appendFileSync(log, unwritten, { mode: 0o600 })
-      unwritten = ''
+      log.write(text)
     },
     ready: () => send({ kind: 'ready' }),
   }

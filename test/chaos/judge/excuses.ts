@@ -57,7 +57,8 @@ function excusesOf({ fault, fromMs, untilMs }: Happened, all: readonly Happened[
 /**
  * Whether a fault may break an established connection on this path, instead of only holding it up. When an interface goes down or loses
  * its address, the kernel forgets every connection it masqueraded there (net/netfilter/nf_nat_masquerade.c: masq_device_event,
- * masq_inet_event); through Services that is what comes in from outside, and what a pod sends to itself. When the last table that
+ * masq_inet_event), and so it does with one whose packets suddenly leave by another interface, as by the default route when a pod
+ * subnet's own is gone (net/netfilter/nf_nat_core.c: nf_nat_oif_changed); through Services that is what comes in from outside, and what a pod sends to itself. When the last table that
  * translates is gone, the kernel stops translating altogether (nf_nat_unregister_fn), so that packets of old connections meet the host's
  * own TCP, which resets them, until the first table is back.
  */
@@ -70,13 +71,13 @@ export function mayBreak(fault: Fault, path: Path): boolean {
     case 'flush':
       return path.servedAt === fault.host && fault.what === 'everything'
     case 'delete':
-      return path.servedAt === fault.host && DOWNS.has(fault.what)
+      return path.servedAt === fault.host && UNMASKS.has(fault.what)
     default:
       return false
   }
 }
 
-const DOWNS: ReadonlySet<KernelObject> = new Set(['tunnel', 'tunnel-up', 'tunnel-address', 'bridge', 'bridge-address'])
+const UNMASKS: ReadonlySet<KernelObject> = new Set(['route', 'tunnel', 'tunnel-up', 'tunnel-address', 'bridge', 'bridge-address'])
 
 /** How long after `fromMs` the damage is mended: at once by a daemon that is at work, else when the daemon is back. */
 function mendedMs({ byAgent, byProxy, host, fromMs }: Readonly<{ byAgent?: true; byProxy?: true; host: string; fromMs: number }>, all: readonly Happened[]): number {

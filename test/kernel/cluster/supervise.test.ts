@@ -1,5 +1,5 @@
 import test from 'ava'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -71,6 +71,18 @@ test('a daemon that cannot start is tried again after waits that grow, and its l
   t.deepEqual(waits.map(event => event.restartInMs), [100, 200, 400])
   t.is(waits[0]!.reason, 'exit code 1')
   t.true(events.some(event => event.kind === 'log' && event.line.message.includes('no such flag')))
+})
+
+test('a daemon that cannot be started again for want of something is started when there is room again', async t => {
+  const { events, plan } = watchOver(t, READY + STAY)
+  await nth(events, 'ready', 1)
+  // A folder where the log was: no process can be given it as its output.
+  rmSync(plan.logFile)
+  mkdirSync(plan.logFile)
+  kill((await nth(events, 'started', 1)).pid, 'SIGKILL')
+  t.regex((await nth(events, 'exited', 2)).reason, /EISDIR/)
+  rmSync(plan.logFile, { recursive: true })
+  await nth(events, 'started', 2)
 })
 
 test('stopping ends the daemon in order, and by force when it does not listen', async t => {

@@ -65,7 +65,7 @@ test('an interface that goes down may break what was masqueraded through it, and
   const broken = (path: Path) => attempt(path, 10_200, { kind: 'line', openedMs: 0, failure: 'ECONNRESET' })
   t.is(violations([broken(NODE_PORT)], deleted), 0)
   t.is(violations([broken({ from: 'host-3', servedAt: undefined, to: [PODS[1]!] })], deleted), 1)
-  t.is(violations([broken(NODE_PORT)], [at({ kind: 'delete', host: 'host-3', what: 'route', choice: 0 }, 10_000)]), 1)
+  t.is(violations([broken(NODE_PORT)], [at({ kind: 'delete', host: 'host-3', what: 'fdb', choice: 0 }, 10_000)]), 1)
 })
 
 test('rules that are flushed leave old connections alone, unless not one table is left that translates', t => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { followLines } from '../../../src/cluster/supervisor/follow-file.ts'
@@ -46,4 +46,14 @@ test('a follower sees every line across a cut, begins where it is told, and ends
     if (line === 'third') controller.abort()
   }
   t.deepEqual(lines, ['first', 'second', 'third'])
+})
+
+test('a log is cut also where the disk has no room for a copy', async t => {
+  const file = makeFile(t)
+  appendFileSync(file, 'old line\n')
+  // The copy goes to a disk that is full (full(4)).
+  symlinkSync('/dev/full', `${file}.1`)
+  t.true(await trimLog(file, 4))
+  t.is(readFileSync(file, 'utf8'), '')
+  t.false(existsSync(`${file}.1`))
 })
