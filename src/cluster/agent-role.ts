@@ -1,6 +1,6 @@
 // What the agents may do: flannel's own minimal role, and events.
 
-import type { ClusterRole, ClusterRoleBinding } from 'kubernetes-types/rbac/v1.js'
+import type { ClusterRole, ClusterRoleBinding, PolicyRule } from 'kubernetes-types/rbac/v1.js'
 import type { ApiClient } from '../client/api-client.ts'
 import type { Resource } from '../client/resources.ts'
 
@@ -12,15 +12,18 @@ const API_GROUP = 'rbac.authorization.k8s.io'
 const CLUSTER_ROLES: Resource<ClusterRole> = { group: API_GROUP, version: 'v1', plural: 'clusterroles', kind: 'ClusterRole', namespaced: false }
 const CLUSTER_ROLE_BINDINGS: Resource<ClusterRoleBinding> = { group: API_GROUP, version: 'v1', plural: 'clusterrolebindings', kind: 'ClusterRoleBinding', namespaced: false }
 
+/** deploy/weft.yml gives the same. */
+export const AGENT_RULES: readonly PolicyRule[] = [
+  { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+  { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+  { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
+]
+
 export async function grantAgentRole(client: ApiClient, options: Readonly<{ signal: AbortSignal }>): Promise<void> {
   await client.create(CLUSTER_ROLES, {
     metadata: { name: NAME },
-    rules: [
-      { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
-      { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
-      { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
-    ],
+    rules: [...AGENT_RULES],
   }, options)
   await client.create(CLUSTER_ROLE_BINDINGS, {
     metadata: { name: NAME },

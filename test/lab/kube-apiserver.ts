@@ -105,6 +105,8 @@ export class KubeApiServerLab implements AsyncDisposable {
       '--tls-cert-file', this.path('server.crt'), '--tls-private-key-file', this.path('server.key'), '--client-ca-file', this.path('ca.crt'),
       '--service-account-signing-key-file', this.path('sa.key'), '--service-account-key-file', this.path('sa.pub'),
       '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', '--service-cluster-ip-range', '10.96.0.0/16', '--authorization-mode', 'RBAC',
+      // kubeadm's setting: network programs are privileged.
+      '--allow-privileged=true',
     ], { stdio: ['ignore', 'ignore', 'pipe'] })
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#log = (this.#log + text).slice(-10_000)))
     await eventually(async () => {
