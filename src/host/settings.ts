@@ -6,7 +6,7 @@ import { InputError } from '../ops/errors.ts'
 
 export const ROLES = ['control-plane', 'worker'] as const
 export type Role = (typeof ROLES)[number]
-export const BACKENDS = ['vxlan', 'host-gw', 'ipip', 'udp', 'alloc'] as const
+export const BACKENDS = ['vxlan', 'host-gw', 'wireguard', 'ipip', 'udp', 'alloc'] as const
 export const PROXY_MODES = ['iptables', 'nftables'] as const
 export const RUNTIMES = ['processes', 'none'] as const
 

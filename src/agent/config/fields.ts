@@ -31,6 +31,14 @@ export const BACKEND_FIELDS: Readonly<Record<string, readonly ConfigField[]>> = 
   ],
   'host-gw': [],
   ipip: [field('DirectRouting', 'true or false', 'false', 'plain routes to hosts on the same link')],
+  wireguard: [
+    field('ListenPort', '0 to 65535', '51820', 'UDP port over IPv4'),
+    field('ListenPortV6', '0 to 65535', '51821', 'UDP port over IPv6, with Mode separate'),
+    field('MTU', '576 to 65535', 'that of the interface between hosts', 'MTU of that interface to assume'),
+    field('PSK', 'key, base64', 'none', 'a further secret that all hosts share (wg genpsk)'),
+    field('PersistentKeepaliveInterval', '0 to 65535', '0', 'seconds between keep-alives; 0: none'),
+    field('Mode', 'separate, auto, ipv4 or ipv6', 'separate', 'one device per family, or one for both over either family'),
+  ],
   udp: [field('Port', '0 to 65535', '8285', 'UDP port, the same on every host')],
   extension: [
     field('PreStartupCommand', 'command', 'none', 'run before the network is set up; its output is published as BackendData'),

@@ -16,7 +16,7 @@ import type { DroppingChain, HostFacts, HostLink, HostRoute, Listener, ModuleSta
 type Cancel = Readonly<{ signal: AbortSignal }>
 
 const MODULES = [
-  'veth', 'bridge', 'br_netfilter', 'vxlan', 'ipip', 'tun', 'nf_conntrack', 'nf_nat', 'nf_tables', 'nft_numgen', 'nft_nat', 'ip_tables', 'iptable_nat', 'xt_statistic', 'xt_comment', 'xt_MASQUERADE',
+  'veth', 'bridge', 'br_netfilter', 'vxlan', 'wireguard', 'ipip', 'tun', 'nf_conntrack', 'nf_nat', 'nf_tables', 'nft_numgen', 'nft_nat', 'ip_tables', 'iptable_nat', 'xt_statistic', 'xt_comment', 'xt_MASQUERADE',
 ] as const
 /** Of interest as such; strict reverse path filters of links are found by looking. */
 const SETTINGS = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding', 'net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables', 'net/ipv4/conf/all/rp_filter'] as const

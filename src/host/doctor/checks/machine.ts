@@ -26,7 +26,7 @@ function neededModules({ network: { backend, proxyMode }, iptables }: HostFacts)
   const legacy = iptables?.variant === 'legacy'
   return [
     ['veth', 'connects pods'], ['bridge', 'joins the pods of this host'], ['nf_conntrack', 'tracks connections'], ['nf_nat', 'translates addresses'],
-    ...(backend === 'vxlan' ? [['vxlan', 'is the backend']] as const : []), ...(backend === 'ipip' ? [['ipip', 'is the backend']] as const : []), ...(backend === 'udp' ? [['tun', 'is the backend']] as const : []),
+    ...(backend === 'vxlan' || backend === 'wireguard' ? [[backend, 'is the backend']] as const : []), ...(backend === 'ipip' ? [['ipip', 'is the backend']] as const : []), ...(backend === 'udp' ? [['tun', 'is the backend']] as const : []),
     ...(legacy ? [['ip_tables', 'is the packet filter of iptables-legacy'], ['iptable_nat', 'is the packet filter of iptables-legacy']] as const : [['nf_tables', 'is the packet filter']] as const),
     ...(proxyMode === 'nftables' ? [['nft_numgen', 'chooses endpoints'], ['nft_nat', 'translates to endpoints']] as const
       : [['xt_statistic', 'chooses endpoints'], ['xt_comment', 'names rules'], ['xt_MASQUERADE', 'masquerades'], ['br_netfilter', 'lets pods of one host reach their own Services']] as const),

@@ -9,7 +9,7 @@ import { failure, ok, unknown, warning, type Check } from '../finding.ts'
 const INNER_LINK = /^(?:lo|cni\d|flannel|tunl|weft|veth|kube-|nodelocaldns)/
 /** RFC 8200 section 5: what every IPv6 link carries; less helps nobody with IPv4 either. */
 const MIN_MTU = 1280
-const OVERHEAD: Readonly<Record<string, number>> = { vxlan: 50, ipip: 20, udp: 28 }
+const OVERHEAD: Readonly<Record<string, number>> = { vxlan: 50, wireguard: 80, ipip: 20, udp: 28 }
 
 export const nodeAddress: Check = {
   name: 'node-address',
