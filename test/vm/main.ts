@@ -1,5 +1,5 @@
 // `npm run test:vm [-- FILE…]`: runs tests that need more of a kernel than this machine has, in a virtual machine that has it.
-// `npm run test:vm -- --exec 'COMMAND'` runs a command there instead.
+// `--match TITLE` picks tests as ava does; `npm run test:vm -- --exec 'COMMAND'` runs a command there instead.
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -13,7 +13,7 @@ const FILES = ['test/kernel/agent/wireguard.test.ts', 'test/kernel/agent/ipip.te
 /** How much longer than usual a condition may take to come true: emulation is twenty times slower than the machine. */
 const PATIENCE = 6
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { exec: { type: 'string' }, minutes: { type: 'string', default: '20' } } })
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { exec: { type: 'string' }, match: { type: 'string', multiple: true, default: [] }, minutes: { type: 'string', default: '20' } } })
 const reason = whyNoMachine()
 if (reason !== undefined) {
   process.stdout.write(`${reason}\n`)
@@ -22,7 +22,8 @@ if (reason !== undefined) {
 
 const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
 const tests = positionals.length === 0 ? FILES : positionals
-const command = values.exec ?? `exec ${quote(process.execPath)} node_modules/.bin/ava --tap --serial --concurrency=1 --timeout=15m ${tests.map(quote).join(' ')}`
+const ava = [process.execPath, 'node_modules/.bin/ava', '--tap', '--serial', '--concurrency=1', '--timeout=15m', ...values.match.flatMap(title => ['--match', title]), ...tests]
+const command = values.exec ?? `exec ${ava.map(quote).join(' ')}`
 const environment = {
   PATH: `/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin`, HOME: '/tmp', WEFT_PEERS_DIR: PEERS_DIR, WEFT_TEST_PATIENCE: String(PATIENCE), NODE_COMPILE_CACHE: '/tmp/compiled',
   WEFT_TEST_PROGRAM: join(BUNDLE, 'main.mjs'),

@@ -154,6 +154,8 @@ run(title('T41: a peer whose port changes behind a NAT is followed, and not pull
   const { cluster, hosts, agents, pods } = await start(conf({ PersistentKeepaliveInterval: 1 }))
   await using _ = cluster
   const [h1, h2] = hosts as [Host, Host]
+  // As a NAT does: nothing comes in that did not go out before, and what goes out has another port.
+  await h2.exec(['iptables', '-I', 'INPUT', '-i', 'eth0', '-p', 'udp', '--dport', '51820', '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'DROP'])
   await h2.exec(['iptables', '-t', 'nat', '-I', 'POSTROUTING', '-o', 'eth0', '-p', 'udp', '--sport', '51820', '-j', 'MASQUERADE', '--to-ports', '40000'])
   await h2.exec(['conntrack', '-F'])
   const portOf = async (): Promise<number> => (await deviceOf(h1)).peers[0]!.endpoint!.port
