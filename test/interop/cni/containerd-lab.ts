@@ -2,7 +2,7 @@
 
 import { execFileSync, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { once } from 'node:events'
@@ -14,13 +14,17 @@ import type { CniLab } from '../../kernel/cni/cni-lab.ts'
 
 export const CONTAINERD = findPeer('containerd-1.7/containerd')
 export const RUNC = findPeer('runc-1.1')
-const IMAGE = 'weft.test/pause:1'
+/** Holds /pause and, where that peer is there, /bin/busybox. */
+export const IMAGE = 'weft.test/pause:1'
+const BUSYBOX = findPeer('busybox-1.35')
 
 type Call = (method: string, request: unknown) => Promise<any>
 
 export class ContainerdLab implements AsyncDisposable {
   readonly call: Call
   readonly #folder: string
+  /** Of the socket on which it speaks CRI. */
+  readonly address: string
   #process: ChildProcess
   readonly #start: () => ChildProcess
   readonly #client: { close(): void }
@@ -28,6 +32,7 @@ export class ContainerdLab implements AsyncDisposable {
   private constructor(parts: Readonly<{ call: Call; folder: string; process: ChildProcess; start: () => ChildProcess; client: { close(): void } }>) {
     this.call = parts.call
     this.#folder = parts.folder
+    this.address = join(parts.folder, 'c.sock')
     this.#process = parts.process
     this.#start = parts.start
     this.#client = parts.client
@@ -120,13 +125,18 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
   }
 }
 
-/** An OCI image layout with one layer holding /pause. */
+/** An OCI image layout with one layer. */
 function buildImage(folder: string): void {
   const work = join(folder, 'image')
   mkdirSync(join(work, 'rootfs'), { recursive: true })
   mkdirSync(join(work, 'oci', 'blobs', 'sha256'), { recursive: true })
   execFileSync('gcc', ['-Os', '-static', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-o', join(work, 'rootfs', 'pause'), join(import.meta.dirname, 'pause.c')])
-  const layer = execFileSync('tar', ['-C', join(work, 'rootfs'), '--owner=0', '--group=0', '-cf', '-', 'pause'])
+  if (BUSYBOX !== undefined) {
+    mkdirSync(join(work, 'rootfs', 'bin'))
+    copyFileSync(BUSYBOX, join(work, 'rootfs', 'bin', 'busybox'))
+    chmodSync(join(work, 'rootfs', 'bin', 'busybox'), 0o755)
+  }
+  const layer = execFileSync('tar', ['-C', join(work, 'rootfs'), '--owner=0', '--group=0', '-cf', '-', '.'], { maxBuffer: 64 << 20 })
   const put = (bytes: Buffer): { digest: string; size: number } => {
     const hex = createHash('sha256').update(bytes).digest('hex')
     writeFileSync(join(work, 'oci', 'blobs', 'sha256', hex), bytes)
