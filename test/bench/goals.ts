@@ -48,4 +48,5 @@ export const GOALS: readonly Goal[] = [
   { subject: 'footprint', key: 'resident/agent', says: 'agent resident memory under 90 MB', bound: p50(90) },
   { subject: 'footprint', key: 'resident/proxy-iptables-10000x100000', says: 'proxy (iptables) with 10,000 services and 100,000 endpoints under 150 MB', bound: p50(150) },
   { subject: 'footprint', key: 'resident/proxy-nftables-250011', says: 'proxy (nftables) with 250,011 endpoints under 250 MB', bound: p50(250) },
+  { subject: 'startup', key: 'parts/2-hosts', says: "two hosts of Weft's parts answer at a node port no later than two of upstream's", bound: { kind: 'ratio-max', value: 1 } },
 ]

@@ -62,7 +62,7 @@ echo $! >${folder}/etcd/pid
 for word in "$@"; do
   case $word in
     --net=*) net=$word ;;
-    */src/main.ts) daemon=yes ;;
+    */main.ts | */main.mjs) daemon=yes ;;
     apiserver) apiserver=yes ;;
   esac
 done
