@@ -48,7 +48,10 @@ export type ReconcileOptions = Readonly<{
   onFailure: (error: unknown, failures: number) => void
   /** The slow timer that passes even when nobody rang. */
   resyncIntervalMs: number
-  /** Wait before retrying after `failures` failures in a row. */
+  /**
+   * Wait before retrying after `failures` failures in a row. A ring cuts it short, since what was wrong may just have
+   * been put right, but never below `retryMs(1)`: a bell that rings without pause must not make a broken pass spin.
+   */
   retryMs: (failures: number) => number
   clock: Clock
   signal: AbortSignal
@@ -62,7 +65,7 @@ export async function reconcileLoop(options: ReconcileOptions): Promise<void> {
   while (!signal.aborted) {
     try {
       if (failures === 0) await doorbell.wait({ timeoutMs: options.resyncIntervalMs, clock, signal })
-      else await clock.sleep(options.retryMs(failures), { signal })
+      else await waitToRetry(options, failures)
     } catch {
       if (signal.aborted) return
     }
@@ -76,4 +79,11 @@ export async function reconcileLoop(options: ReconcileOptions): Promise<void> {
       options.onFailure(error, failures)
     }
   }
+}
+
+async function waitToRetry({ doorbell, retryMs, clock, signal }: ReconcileOptions, failures: number): Promise<void> {
+  const wholeMs = retryMs(failures)
+  const leastMs = Math.min(wholeMs, retryMs(1))
+  await clock.sleep(leastMs, { signal })
+  if (wholeMs > leastMs) await doorbell.wait({ timeoutMs: wholeMs - leastMs, clock, signal })
 }

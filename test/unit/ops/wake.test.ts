@@ -1,5 +1,5 @@
 import test from 'ava'
-import { systemClock } from '../../../src/ops/clock.ts'
+import { systemClock, type Clock } from '../../../src/ops/clock.ts'
 import { Doorbell, reconcileLoop } from '../../../src/ops/wake.ts'
 
 const loop = (doorbell: Doorbell, pass: (reasons: readonly string[]) => Promise<void>, signal: AbortSignal, failures: number[] = []) =>
@@ -27,6 +27,42 @@ test('a failed pass is tried again without anyone ringing, and failures are coun
     stop.abort()
   }, stop.signal, failures)
   t.deepEqual(failures, [1, 2, 3])
+})
+
+/** Time that passes only when someone waits, and at once. */
+function jumpingClock(): Clock {
+  let nowMs = 0
+  return {
+    now: () => nowMs,
+    monotonicMs: () => nowMs,
+    sleep: async (durationMs, { signal }) => {
+      await new Promise(resolve => setImmediate(resolve))
+      signal.throwIfAborted()
+      nowMs += durationMs
+    },
+  }
+}
+
+test('a ring cuts the wait of a failed pass short, but not below the first step of the backoff', async t => {
+  const stop = new AbortController()
+  const doorbell = new Doorbell()
+  const clock = jumpingClock()
+  const startedMs: number[] = []
+  const reasons: (readonly string[])[] = []
+  await reconcileLoop({
+    doorbell, clock, signal: stop.signal, resyncIntervalMs: 1, onFailure: () => {}, retryMs: failures => 100 * 2 ** (failures - 1),
+    pass: async why => {
+      startedMs.push(clock.monotonicMs())
+      reasons.push(why)
+      if (startedMs.length === 6) return stop.abort()
+      // The input changes while the fourth and fifth pass run.
+      if (startedMs.length >= 4) doorbell.ring('input changed')
+      throw new Error('not yet')
+    },
+  })
+  const waits = startedMs.slice(1).map((at, index) => at - startedMs[index]!)
+  t.deepEqual(waits, [100, 200, 400, 100, 100])
+  t.deepEqual(reasons, [['start'], ['retry'], ['retry'], ['retry'], ['input changed'], ['input changed']])
 })
 
 test('an abort while waiting ends the loop', async t => {
