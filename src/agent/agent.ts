@@ -9,6 +9,7 @@ import type { Clock } from '../ops/clock.ts'
 import { HttpEndpoints } from '../ops/http-endpoints.ts'
 import type { Logger } from '../ops/log.ts'
 import { openMetrics, type Registry } from '../ops/metrics.ts'
+import { releaseMemory } from '../ops/release-memory.ts'
 import { podMtu } from './backends/index.ts'
 import { openCarrier } from './backends/open-carrier.ts'
 import { networksOf, type NetworkConfig } from './config/network-config.ts'
@@ -204,6 +205,8 @@ class Agent implements AsyncDisposable {
       onReady: () => {
         manager.announceReady()
         log.info({ backend: config.backend.kind, subnet: formatSubnets(this.#network!.state.own.subnets), link: this.#network!.state.underlay.link }, 'ready')
+        // The first list and its thousands of steps are over; what follows is small.
+        releaseMemory()
       },
     })
   }

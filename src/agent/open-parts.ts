@@ -1,10 +1,8 @@
 // Puts the agent's parts together from settings: which store, which files, which CNI server.
 
 import type { CniServer } from '../../cni/plugin/options.ts'
-import { openCniServer } from '../../cni/plugin/server.ts'
 import type { Registry } from '../ops/metrics.ts'
-import { loadKubeconfig } from '../client/kubeconfig/load.ts'
-import { openApiClient, type ApiClient } from '../client/api-client.ts'
+import type { ApiClient } from '../client/api-client.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
 import { networksOf, type NetworkConfig } from './config/network-config.ts'
@@ -14,12 +12,8 @@ import type { CniOptions } from './options.ts'
 import type { AgentSettings, StoreOptions } from './flags/read-flags.ts'
 import { parseSubnetEnv } from './config/subnet-env.ts'
 import { readSubnetEnv } from './config/write-subnet-env.ts'
-import { EtcdLeaseManager } from './leases/etcd/etcd-lease-manager.ts'
-import { loadEtcdConfig } from './leases/etcd/load-etcd-config.ts'
 import { isSubnetInUse, localAddresses, machineIdentity } from './leases/etcd/this-machine.ts'
 import { annotationNames } from './leases/kube/annotations.ts'
-import { KubeLeaseManager } from './leases/kube/kube-lease-manager.ts'
-import { findNodeName } from './leases/kube/node-name.ts'
 
 type Surroundings = Readonly<{ log: Logger; clock: Clock; env: Readonly<Record<string, string | undefined>> }>
 
@@ -29,8 +23,13 @@ export async function openAgentParts(settings: AgentSettings, surroundings: Surr
   return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ registry, signal }) => openCni(cni, { log, registry, signal }), ...(await storeParts(settings, surroundings)) }
 }
 
-const openCni = ({ socketPath, ...folders }: CniOptions, { log, registry, signal }: Readonly<{ log: Logger; registry: Registry; signal: AbortSignal }>): Promise<CniServer> =>
-  openCniServer({ ...folders, ...(socketPath !== undefined && { socketPath }), log: log.child({ component: 'cni' }), registry, signal })
+// What a configuration does not use is not loaded: the gRPC client alone costs a tenth of a second and 25 MB, the API client
+// and the CNI server some megabytes each.
+
+async function openCni({ socketPath, ...folders }: CniOptions, { log, registry, signal }: Readonly<{ log: Logger; registry: Registry; signal: AbortSignal }>): Promise<CniServer> {
+  const { openCniServer } = await import('../../cni/plugin/server.ts')
+  return openCniServer({ ...folders, ...(socketPath !== undefined && { socketPath }), log: log.child({ component: 'cni' }), registry, signal })
+}
 
 type StoreParts = Pick<AgentParts, 'loadConfig' | 'openManager'>
 
@@ -49,6 +48,7 @@ function kubeParts(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock,
   return {
     loadConfig: ({ signal }) => loadNetworkConfigFile(store.netConfigPath, { store: 'kube', log, clock, random: Math.random, signal }),
     openManager: async (config: NetworkConfig, { signal }) => {
+      const [{ KubeLeaseManager }, { findNodeName }] = await Promise.all([import('./leases/kube/kube-lease-manager.ts'), import('./leases/kube/node-name.ts')])
       const client = await openClient(store, { log, clock, env })
       const nodeName = await findNodeName(client, env, { signal })
       return KubeLeaseManager.open({ client, nodeName, names, networks: networksOf(config), setCondition: store.setCondition, log, clock, random: Math.random, signal })
@@ -57,8 +57,9 @@ function kubeParts(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock,
 }
 
 async function etcdParts(store: Extract<StoreOptions, { kind: 'etcd' }>, { agent }: AgentSettings, { log, clock }: Surroundings): Promise<StoreParts> {
-  // The gRPC client costs a tenth of a second and 25 MB, which agents that lease from the API server need not spend.
-  const { Etcd3Registry } = await import('./leases/etcd/etcd3-registry.ts')
+  const [{ Etcd3Registry }, { EtcdLeaseManager }, { loadEtcdConfig }] = await Promise.all([
+    import('./leases/etcd/etcd3-registry.ts'), import('./leases/etcd/etcd-lease-manager.ts'), import('./leases/etcd/load-etcd-config.ts'),
+  ])
   const registry = new Etcd3Registry(store)
   return {
     loadConfig: ({ signal }) => loadEtcdConfig(registry, { prefix: store.prefix, log, clock, random: Math.random, signal }),
@@ -72,6 +73,7 @@ async function etcdParts(store: Extract<StoreOptions, { kind: 'etcd' }>, { agent
 }
 
 async function openClient(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock, env }: Surroundings): Promise<ApiClient> {
+  const [{ loadKubeconfig }, { openApiClient }] = await Promise.all([import('../client/kubeconfig/load.ts'), import('../client/api-client.ts')])
   const config = await loadKubeconfig({ path: store.kubeconfig || undefined, master: store.apiUrl || undefined, env, clock })
   return openApiClient({ config, userAgent: 'weft-agent', log, clock })
 }

@@ -37,7 +37,9 @@ function planFdb(desired: DesiredState, observed: ObservedState, ours: OurLinks)
     // An entry without a remote address is the bridge's or the link's own, never a peer's.
     if (link === undefined || entry.destination === undefined) continue
     const key = fdbKey(link, entry)
-    present.set(key, [...(present.get(key) ?? []), entry])
+    const others = present.get(key)
+    if (others === undefined) present.set(key, [entry])
+    else others.push(entry)
   }
   const steps: Step[] = []
   const wanted = new Set<string>()

@@ -19,11 +19,13 @@ export function planRoutes(desired: DesiredState, observed: ObservedState): read
   const byDestination = new Map<string, ObservedRoute[]>()
   for (const route of observed.routes) {
     const key = formatPrefix(route.destination)
-    byDestination.set(key, [...(byDestination.get(key) ?? []), route])
+    const others = byDestination.get(key)
+    if (others === undefined) byDestination.set(key, [route])
+    else others.push(route)
   }
   const kept = new Set<ObservedRoute>()
   const changes = desired.routes.flatMap((route): readonly Step[] => {
-    const found = (byDestination.get(formatPrefix(route.destination)) ?? []).filter(candidate => hasOurMetric(candidate))
+    const found = (byDestination.get(formatPrefix(route.destination)) ?? []).filter(hasOurMetric)
     const equal = found.find(candidate => sameRoute(route, candidate, nameOf))
     if (equal !== undefined) {
       kept.add(equal)

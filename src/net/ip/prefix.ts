@@ -9,7 +9,13 @@ export type Prefix = Readonly<{ family: Family; network: bigint; length: number 
 /** An address with the length of the network it sits in, as interfaces carry it ("10.244.1.1/24"). */
 export type InterfaceAddress = Readonly<{ address: Address; prefixLength: number }>
 
-const hostMask = (family: Family, length: number): bigint => (1n << BigInt(ADDRESS_BITS[family] - length)) - 1n
+/** All masks, since making one takes three big numbers, and whoever compares thousands of prefixes asks for millions. */
+const HOST_MASKS = {
+  4: Array.from({ length: ADDRESS_BITS[4] + 1 }, (_, length) => (1n << BigInt(ADDRESS_BITS[4] - length)) - 1n),
+  6: Array.from({ length: ADDRESS_BITS[6] + 1 }, (_, length) => (1n << BigInt(ADDRESS_BITS[6] - length)) - 1n),
+} as const satisfies Record<Family, readonly bigint[]>
+
+const hostMask = (family: Family, length: number): bigint => HOST_MASKS[family][length]!
 
 /** The prefix of `length` bits around `address`; host bits are cleared. */
 export function prefixOf(address: Address, length: number): Prefix {
@@ -80,7 +86,7 @@ export const containsAddress = (prefix: Prefix, address: Address): boolean =>
 
 /** True when `inner` lies wholly within `outer` (equal counts). */
 export const containsPrefix = (outer: Prefix, inner: Prefix): boolean =>
-  inner.length >= outer.length && containsAddress(outer, networkAddress(inner))
+  outer.family === inner.family && inner.length >= outer.length && (inner.network & ~hostMask(outer.family, outer.length)) === outer.network
 
 export const overlaps = (a: Prefix, b: Prefix): boolean => containsPrefix(a, b) || containsPrefix(b, a)
 

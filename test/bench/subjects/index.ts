@@ -3,6 +3,7 @@
 import type { Subject } from '../subject.ts'
 
 export const SUBJECTS: readonly Subject[] = [
+  { name: 'agent', about: 'leases to kernel, cost at rest and tunnels of the agent beside flanneld, and a simulation of 5,000 hosts', load: () => import('./agent.ts') },
   { name: 'api-server', about: 'creates, lists, watches, memory and start of the API server beside kube-apiserver with etcd', load: () => import('./api-server.ts') },
   { name: 'cni', about: 'ADD and DEL of pods beside the upstream bridge and host-local plugins', load: () => import('./cni.ts') },
   { name: 'proxy-iptables', about: 'the service proxy in iptables mode beside a real kube-proxy', load: () => import('./proxy-iptables.ts') },
