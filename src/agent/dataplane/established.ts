@@ -27,12 +27,19 @@ export function establishedBy(desired: DesiredState): Established {
     for (const value of link.addresses) established.set(addressKey(link.name, value), '')
   }
   for (const sysctl of desired.sysctls) established.set(sysctlKey(sysctl), sysctl.value)
-  for (const neighbour of desired.neighbours) established.set(neighbourKey(neighbour.link, neighbour), neighbourSignature(neighbour))
-  for (const entry of desired.fdb) established.set(fdbKey(entry.link, entry), fdbSignature(entry))
   for (const device of desired.wireguard) established.set(wireguardKey(device), `${device.publicKey} ${device.listenPort}`)
   for (const entry of desired.wireguardPeers) established.set(wireguardPeerKey(entry.link, entry), wireguardPeerSignature(entry))
-  for (const route of desired.routes) established.set(routeKey(route), routeSignature(route))
+  for (const [key, signature] of signaturesOf(desired)) established.set(key, signature)
   return established
+}
+
+/** The same for what peers need. */
+export function signaturesOf({ neighbours, fdb, routes }: Pick<DesiredState, 'neighbours' | 'fdb' | 'routes'>): Established {
+  const signatures = new Map<string, string>()
+  for (const neighbour of neighbours) signatures.set(neighbourKey(neighbour.link, neighbour), neighbourSignature(neighbour))
+  for (const entry of fdb) signatures.set(fdbKey(entry.link, entry), fdbSignature(entry))
+  for (const route of routes) signatures.set(routeKey(route), routeSignature(route))
+  return signatures
 }
 
 /**

@@ -97,6 +97,11 @@ export class KernelDataplane {
     return this.#names.get(index)
   }
 
+  /** Index of the link with that name, as of the last look. */
+  indexOf(name: string): number | undefined {
+    return this.#indexes.get(name)
+  }
+
   /** Takes one step. "Is so already" is success. Throws NetlinkError or WeftError. */
   async apply(action: StepAction, call: Call): Promise<void> {
     const rtnl = this.#rtnl

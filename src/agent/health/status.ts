@@ -44,4 +44,4 @@ const leaseLine = ({ owner, subnets, attributes }: Lease) => ({
 
 /** Why a peer cannot be reached: the plan's reason, or the step of its that failed. */
 const problemOf = (network: NetworkState, owner: string): string | null =>
-  network.plan?.problems.find(problem => problem.owner === owner)?.message ?? network.failed.find(({ step }) => step.peer === owner)?.error.message ?? null
+  network.problems.find(problem => problem.owner === owner)?.message ?? network.failed.find(({ step }) => step.peer === owner)?.error.message ?? null

@@ -7,7 +7,7 @@ import type { Clock } from '../../ops/clock.ts'
 import type { Logger } from '../../ops/log.ts'
 import { isAbort } from '../../ops/errors.ts'
 import { Doorbell, reconcileLoop } from '../../ops/wake.ts'
-import type { BackendPlan } from '../backends/backend.ts'
+import type { BackendPlan, PeerProblem } from '../backends/backend.ts'
 import type { Carrier } from '../backends/carrier.ts'
 import { ownLinkNames, planBackend } from '../backends/index.ts'
 import { networksOf, type NetworkConfig } from '../config/network-config.ts'
@@ -18,6 +18,7 @@ import { establishedBy, repairsAmong, type Established } from '../dataplane/esta
 import type { KernelDataplane } from '../dataplane/kernel.ts'
 import type { ObservedState } from '../dataplane/observed.ts'
 import { planBlackholes } from '../dataplane/blackhole-plan.ts'
+import { establishedAfter, planPeerChange } from '../dataplane/peer-change-plan.ts'
 import { planDataplane } from '../dataplane/plan.ts'
 import { objectKind, type Step } from '../dataplane/step.ts'
 import { formatSubnets, sameAttributes, sameSubnets, type Lease, type LeaseAttributes } from '../leases/lease.ts'
@@ -28,6 +29,7 @@ import type { DataplaneOptions } from '../options.ts'
 import { findOverlaps, type Overlap } from '../underlay/check-overlap.ts'
 import { followInterface } from '../underlay/follow-interface.ts'
 import { inventoryOf, strangersOf } from '../underlay/inventory.ts'
+import type { Inventory } from '../underlay/choose-interface.ts'
 import type { Underlay } from '../underlay/underlay.ts'
 import { attributesFor, type HostNetwork } from './bring-up.ts'
 import { hostSysctls } from './host-sysctls.ts'
@@ -61,7 +63,8 @@ export type NetworkState = Readonly<{
   complete: boolean
   /** Why there is no usable interface now. */
   interfaceTrouble: string | undefined
-  plan: BackendPlan | undefined
+  /** Peers that the backend cannot serve. */
+  problems: readonly PeerProblem[]
   peers: readonly Lease[]
   conflicts: readonly Conflict[]
   overlaps: readonly Overlap[]
@@ -76,6 +79,10 @@ const RESYNC_MS = 10_000
 const RETRY: Backoff = { initialMs: 250, maxMs: 10_000, factor: 2, jitter: 0.2 }
 const NOTHING: Established = new Map()
 const LEASES_CHANGED = 'leases changed'
+
+/** The host was as desired after the last pass, and nobody is known to have changed it: then only what peers need can differ. */
+type Calm = Readonly<{ peers: readonly Lease[]; own: PerFamily<Prefix>; strangers: Inventory; known: ObservedState | undefined }>
+
 /** Repairs named one by one in the log; more are only counted. */
 const REPAIRS_TOLD = 10
 
@@ -87,10 +94,8 @@ export class NetworkLoop {
   /** The latest word of the store, and the one that the running pass works with. */
   #latest: LeaseSnapshot | undefined
   #snapshot: LeaseSnapshot | undefined
-  #desired: DesiredState | undefined
   #established: Established | undefined
-  /** The kernel as the last pass left it, while nobody else is known to have changed it. */
-  #known: ObservedState | undefined
+  #calm: Calm | undefined
   #published: LeaseAttributes
   #failuresInRow = 0
   #toldProblems = ''
@@ -101,7 +106,7 @@ export class NetworkLoop {
     this.#published = parts.host.own.attributes
     this.#state = {
       underlay: parts.host.underlay, own: parts.host.own, storedOwn: parts.host.own, complete: false, interfaceTrouble: undefined,
-      plan: undefined, peers: [], conflicts: [], overlaps: [], failed: [], carrierTrouble: undefined, lastPassMs: -Infinity,
+      problems: [], peers: [], conflicts: [], overlaps: [], failed: [], carrierTrouble: undefined, lastPassMs: -Infinity,
     }
   }
 
@@ -112,11 +117,6 @@ export class NetworkLoop {
 
   get state(): NetworkState {
     return this.#state
-  }
-
-  /** What the last pass wanted the kernel to hold; undefined before the first. */
-  get desired(): DesiredState | undefined {
-    return this.#desired
   }
 
   /** What the kernel's notifications must concern to need a pass. */
@@ -146,34 +146,74 @@ export class NetworkLoop {
   }
 
   async #pass(reasons: readonly string[], signal: AbortSignal): Promise<void> {
-    const { kernel, clock, metrics, log } = this.#parts
+    const { clock, metrics, log } = this.#parts
     const startMs = clock.monotonicMs()
     this.#snapshot = this.#latest
-    const known = reasons.every(reason => reason === LEASES_CHANGED) ? this.#known : undefined
-    this.#known = undefined
-    let observed = known ?? (await kernel.observe({ ownLinkNames: this.#linkNames }, { signal }))
+    const calm = reasons.every(reason => reason === LEASES_CHANGED) ? this.#calm : undefined
+    this.#calm = undefined
     this.#adoptOwnLease()
-    if (this.#followUnderlay(observed)) {
-      this.#settle(observed)
-      if (await this.#carry(signal)) observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
-      const desired = this.#desire(observed)
-      this.#desired = desired
-      const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
-      const [before, now] = [this.#established, establishedBy(desired)]
-      // From here on the kernel's notifications of these changes are our own.
-      this.#established = now
-      const failed = await applySteps(kernel, steps, { signal })
-      this.#report(steps, failed, repairsAmong(steps, before, now))
-      this.#known = failed.length === 0 ? afterSteps(observed, steps) : undefined
-      this.#state = { ...this.#state, failed, complete: this.#snapshot !== undefined }
-      this.#retryLater(failed.length + (this.#state.carrierTrouble === undefined ? 0 : 1), signal)
+    const steps = (calm === undefined ? undefined : await this.#passPeers(calm, signal)) ?? (await this.#passWhole(calm?.known, signal))
+    if (steps !== undefined) {
+      const { failed, carrierTrouble } = this.#state
+      this.#retryLater(failed.length + (carrierTrouble === undefined ? 0 : 1), signal)
       const took = clock.monotonicMs() - startMs
       metrics.passSeconds.observe(took / 1000)
-      log.debug({ reasons, steps: steps.length, durationMs: Math.round(took) }, 'pass')
+      log.debug({ reasons, steps, durationMs: Math.round(took) }, 'pass')
     }
     this.#state = { ...this.#state, lastPassMs: clock.monotonicMs() }
     metrics.peers.set(this.#state.peers.length)
     this.#parts.onPass()
+  }
+
+  /** Looks at the whole host and takes the steps to what it should be. Answers their number, or undefined without an interface. */
+  async #passWhole(known: ObservedState | undefined, signal: AbortSignal): Promise<number | undefined> {
+    const { kernel } = this.#parts
+    let observed = known ?? (await kernel.observe({ ownLinkNames: this.#linkNames }, { signal }))
+    if (!this.#followUnderlay(observed)) return undefined
+    const strangers = strangersOf(observed, this.#linkNames)
+    this.#settle(strangers)
+    if (await this.#carry(signal)) observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
+    const desired = this.#desire(observed)
+    const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
+    const [before, now] = [this.#established, establishedBy(desired)]
+    await this.#apply(steps, { established: now, repairs: repairsAmong(steps, before, now) }, signal)
+    this.#restWhenDone(strangers, this.#parts.config.backend.kind === 'wireguard' ? afterSteps(observed, steps) : undefined)
+    return steps.length
+  }
+
+  /** The same for a change of the leases alone, at a cost of what changed. Undefined when only the whole can tell. */
+  async #passPeers(calm: Calm, signal: AbortSignal): Promise<number | undefined> {
+    const { own } = this.#state
+    // A prefix that goes from one WireGuard peer to another concerns both: those are compared as a whole.
+    if (this.#parts.config.backend.kind === 'wireguard' || !sameSubnets(own.subnets, calm.own)) return undefined
+    this.#settle(calm.strangers)
+    if (await this.#carry(signal)) return undefined
+    const { peers } = this.#state
+    const [former, current] = [new Set(calm.peers), new Set(peers)]
+    const [gone, come] = [calm.peers.filter(peer => !current.has(peer)), peers.filter(peer => !former.has(peer))]
+    const now = this.#plan(come)
+    const change = { before: this.#plan(gone), now, ifindexOf: (link: string) => this.#parts.kernel.indexOf(link) }
+    const steps = planPeerChange(change)
+    if (steps === undefined) return undefined
+    const touched = new Set([...gone, ...come].map(({ owner }) => owner))
+    this.#state = { ...this.#state, problems: [...this.#state.problems.filter(({ owner }) => !touched.has(owner)), ...now.problems] }
+    this.#tellProblems()
+    await this.#apply(steps, { established: establishedAfter(this.#established!, change), repairs: [] }, signal)
+    this.#restWhenDone(calm.strangers, undefined)
+    return steps.length
+  }
+
+  async #apply(steps: readonly Step[], { established, repairs }: Readonly<{ established: Established; repairs: readonly Step[] }>, signal: AbortSignal): Promise<void> {
+    // From here on the kernel's notifications of these changes are our own.
+    this.#established = established
+    const failed = await applySteps(this.#parts.kernel, steps, { signal })
+    this.#report(steps, failed, repairs)
+    this.#state = { ...this.#state, failed, complete: this.#snapshot !== undefined }
+  }
+
+  #restWhenDone(strangers: Inventory, known: ObservedState | undefined): void {
+    const { failed, complete, peers, own } = this.#state
+    this.#calm = failed.length === 0 && complete ? { peers, own: own.subnets, strangers, known } : undefined
   }
 
   /** A host whose subnet was changed in the store follows it: the peers do, so the old one is dead either way. */
@@ -211,11 +251,11 @@ export class NetworkLoop {
     return true
   }
 
-  #settle(observed: ObservedState): void {
+  #settle(strangers: Inventory): void {
     const { own, underlay } = this.#state
     const networks = networksOf(this.#parts.config)
     const { peers, conflicts } = settleLeases({ leases: this.#snapshot?.leases ?? [], own: { ...own, attributes: this.#published }, networks })
-    const overlaps = findOverlaps({ networks, subnets: own.subnets, underlay, peers, inventory: strangersOf(observed, this.#linkNames) })
+    const overlaps = findOverlaps({ networks, subnets: own.subnets, underlay, peers, inventory: strangers })
     this.#state = { ...this.#state, peers, conflicts, overlaps }
   }
 
@@ -236,11 +276,17 @@ export class NetworkLoop {
     return carrier.linkName !== before
   }
 
+  #plan(peers: readonly Lease[]): BackendPlan {
+    const { config, host, carrier } = this.#parts
+    const { own, underlay } = this.#state
+    return planBackend(config.backend, { networks: networksOf(config), subnets: own.subnets, peers, underlay, identity: host.identity, carrierLink: carrier?.linkName })
+  }
+
   #desire(observed: ObservedState): DesiredState {
-    const { config, host, options, carrier } = this.#parts
+    const { config, options } = this.#parts
     const { own, underlay, peers } = this.#state
-    const plan = planBackend(config.backend, { networks: networksOf(config), subnets: own.subnets, peers, underlay, identity: host.identity, carrierLink: carrier?.linkName })
-    this.#state = { ...this.#state, plan }
+    const plan = this.#plan(peers)
+    this.#state = { ...this.#state, problems: plan.problems }
     this.#tellProblems()
     return {
       ...plan,
@@ -255,11 +301,11 @@ export class NetworkLoop {
 
   /** Each set of problems is told once, when it comes up or changes. */
   #tellProblems(): void {
-    const { conflicts, plan, overlaps } = this.#state
+    const { conflicts, problems: unserved, overlaps } = this.#state
     const problems = [
       ...conflicts.map(({ message }) => message),
       ...overlaps.map(({ message }) => message),
-      ...(plan?.problems ?? []).map(({ owner, message }) => `${owner}: ${message}`),
+      ...unserved.map(({ owner, message }) => `${owner}: ${message}`),
       ...(this.#snapshot?.problems ?? []).map(({ owner, message }) => `${owner}: ${message}`),
     ]
     this.#parts.metrics.problems.set(problems.length)

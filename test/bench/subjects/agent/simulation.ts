@@ -3,13 +3,14 @@
 
 import { planBackend } from '../../../../src/agent/backends/index.ts'
 import type { VxlanConfig } from '../../../../src/agent/config/backend-config.ts'
-import { afterSteps } from '../../../../src/agent/dataplane/after-steps.ts'
 import type { DesiredState } from '../../../../src/agent/dataplane/desired.ts'
-import { establishedBy } from '../../../../src/agent/dataplane/established.ts'
+import { establishedBy, type Established } from '../../../../src/agent/dataplane/established.ts'
 import type { ObservedState } from '../../../../src/agent/dataplane/observed.ts'
+import { establishedAfter, planPeerChange } from '../../../../src/agent/dataplane/peer-change-plan.ts'
 import { planDataplane } from '../../../../src/agent/dataplane/plan.ts'
 import { LeaseMap } from '../../../../src/agent/leases/etcd/lease-map.ts'
 import type { EtcdEntry } from '../../../../src/agent/leases/etcd/etcd-registry.ts'
+import type { Lease } from '../../../../src/agent/leases/lease.ts'
 import { settleLeases } from '../../../../src/agent/leases/settle.ts'
 import type { Underlay } from '../../../../src/agent/underlay/underlay.ts'
 import { parseAddress } from '../../../../src/net/ip/address.ts'
@@ -47,10 +48,9 @@ const entryOf = (index: number, generation: number): EtcdEntry => ({
 export async function simulate(hosts: number, { changes, signal }: Readonly<{ changes: number; signal: AbortSignal }>): Promise<Simulated> {
   const entries = Array.from({ length: hosts }, (_, index) => entryOf(index, 0))
   const map = new LeaseMap()
-  let kernel = bareHost()
   const startMs = performance.now()
   map.replace({ revision: String(hosts), entries })
-  kernel = pass(map, kernel, hosts)
+  let state = firstPass(map, hosts)
   const start = { ms: performance.now() - startMs, bytes: entries.reduce((sum, entry) => sum + bytesOf(entry), 0) }
   const samples: number[] = []
   let changeBytes = 0
@@ -60,22 +60,35 @@ export async function simulate(hosts: number, { changes, signal }: Readonly<{ ch
     const entry = entryOf(hosts + change, 1)
     const beganMs = performance.now()
     map.apply([{ type: 'put', entry }])
-    kernel = pass(map, kernel, 1)
+    state = nextPass(map, state)
     samples.push(performance.now() - beganMs)
     changeBytes = bytesOf(entry)
   }
   return { hosts, start, changes: samples, changeMs: median(samples), changeBytes }
 }
 
-/** What the network loop does between a change of the leases and the kernel's socket. */
-function pass(map: LeaseMap, observed: ObservedState, newPeers: number): ObservedState {
-  const { peers } = settleLeases({ leases: [...map.table.leases.values()], own: OWN, networks: NETWORKS })
-  const plan = planBackend(CONFIG, { networks: NETWORKS, subnets: SUBNETS, peers, underlay: UNDERLAY, identity: { macs: { 4: MAC } }, carrierLink: undefined })
-  const desired: DesiredState = { ...plan, sysctls: [], ownLinkNames: ['flannel.1'], territory: [NETWORKS[4]], underlay: 'eth0', complete: true }
-  const steps = planDataplane(desired, observed)
-  if (steps.length !== 3 * newPeers) throw new Error(`${steps.length} steps for ${newPeers} new hosts`)
-  establishedBy(desired)
-  return afterSteps(observed, steps)!
+type State = Readonly<{ peers: readonly Lease[]; established: Established }>
+
+const settle = (map: LeaseMap): readonly Lease[] => settleLeases({ leases: [...map.table.leases.values()], own: OWN, networks: NETWORKS }).peers
+const plan = (peers: readonly Lease[]) => planBackend(CONFIG, { networks: NETWORKS, subnets: SUBNETS, peers, underlay: UNDERLAY, identity: { macs: { 4: MAC } }, carrierLink: undefined })
+
+/** What the network loop does between the first list and the kernel's socket. */
+function firstPass(map: LeaseMap, hosts: number): State {
+  const peers = settle(map)
+  const desired: DesiredState = { ...plan(peers), sysctls: [], ownLinkNames: ['flannel.1'], territory: [NETWORKS[4]], underlay: 'eth0', complete: true }
+  const steps = planDataplane(desired, bareHost())
+  if (steps.length !== 3 * hosts) throw new Error(`${steps.length} steps for ${hosts} hosts`)
+  return { peers, established: establishedBy(desired) }
+}
+
+/** The same after one more lease. */
+function nextPass(map: LeaseMap, { peers: before, established }: State): State {
+  const peers = settle(map)
+  const [former, current] = [new Set(before), new Set(peers)]
+  const change = { before: plan(before.filter(peer => !current.has(peer))), now: plan(peers.filter(peer => !former.has(peer))), ifindexOf: () => 3 }
+  const steps = planPeerChange(change)
+  if (steps?.length !== 3) throw new Error(`${steps?.length} steps for one new host`)
+  return { peers, established: establishedAfter(established, change) }
 }
 
 /** A host whose device stands and leads nowhere yet. */
@@ -88,5 +101,5 @@ const bareHost = (): ObservedState => ({
     },
   ],
   addresses: [{ ifindex: 3, value: { address: parseAddress('10.3.1.0', 'address'), prefixLength: 32 }, scope: 'global', deprecated: false, temporary: false, permanent: true }],
-  routes: [], neighbours: [], fdb: [], sysctls: new Map(),
+  routes: [], neighbours: [], fdb: [], wireguard: [], sysctls: new Map(),
 })

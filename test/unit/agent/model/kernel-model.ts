@@ -105,7 +105,7 @@ export class KernelModel {
         return
       }
       case 'remove-route': {
-        const at = this.routes.findIndex(route => samePrefix(route.destination, action.route.destination) && route.ifindex === action.route.ifindex && route.metric === action.route.metric && route.protocol === action.route.protocol)
+        const at = this.routes.findIndex(route => samePrefix(route.destination, action.route.destination) && route.ifindex === action.route.ifindex && route.metric === action.route.metric && (action.route.protocol === 0 || route.protocol === action.route.protocol))
         if (at !== -1) this.routes.splice(at, 1)
         return
       }
