@@ -17,11 +17,13 @@ import type { SubnetEnv } from './config/subnet-env.ts'
 import { KernelDataplane } from './dataplane/kernel.ts'
 import { agentMetrics, type AgentMetrics } from './health/agent-metrics.ts'
 import { healthEndpoints } from './health/endpoints.ts'
+import { MeshMetrics } from './health/mesh-metrics.ts'
 import { notReadyBecause } from './health/readiness.ts'
 import { statusOf } from './health/status.ts'
 import { formatSubnets } from './leases/lease.ts'
 import type { LeaseManager } from './leases/lease-manager.ts'
 import { familiesOf } from './leases/per-family.ts'
+import { MeshProbe } from './mesh/run-mesh-probe.ts'
 import { Announcer } from './network/announcer.ts'
 import { bringUp } from './network/bring-up.ts'
 import { ringOnKernelChange } from './network/kernel-watch.ts'
@@ -75,6 +77,7 @@ class Agent implements AsyncDisposable {
   #network: NetworkLoop | undefined
   #rules: RulesLoop | undefined
   #announcer: Announcer | undefined
+  #mesh: MeshProbe | undefined
   #lastTickMs: number
   #rulesFor = ''
 
@@ -104,10 +107,13 @@ class Agent implements AsyncDisposable {
     const network = new NetworkLoop({
       config, options: options.dataplane, host, kernel, carrier, metrics: this.#metrics, log, clock, random: Math.random,
       publish: attributes => manager.publish(attributes),
+      narrowedTo: owner => this.#mesh?.prober.narrowedTo(owner),
       onPass: () => this.#afterPass(),
     })
     this.#lastTickMs = clock.monotonicMs()
     this.#network = network
+    const { meshProbeMs: intervalMs } = options
+    if (intervalMs > 0) this.#mesh = new MeshProbe({ network, backend: config.backend, pools: config.pools, intervalMs, metrics: new MeshMetrics(this.#registry), log, clock })
     const cni = this.#parts.openCni === undefined ? undefined : this.#stack.use(await this.#parts.openCni({ registry: this.#registry, signal }))
     this.#announcer = this.#openAnnouncer(config, { manager, cni })
     await Promise.all([
@@ -117,6 +123,7 @@ class Agent implements AsyncDisposable {
       config.backend.kind === 'wireguard' ? ringOnWireguardChange({ kernel, network, log, clock, signal }) : undefined,
       this.#keepRules(config, signal),
       this.#announcer.run({ signal }),
+      this.#mesh?.run({ signal }),
     ])
   }
 
@@ -156,7 +163,8 @@ class Agent implements AsyncDisposable {
       lastTickMs: () => (this.#network === undefined ? clock.monotonicMs() : this.#lastTickMs),
       nowMs: () => clock.monotonicMs(),
       notReady,
-      status: () => statusOf({ config: this.#config, network: this.#network?.state, reasons: notReady(), storeTrouble: this.#manager?.trouble }),
+      warnings: () => this.#mesh?.prober.faults ?? [],
+      status: () => statusOf({ paths: this.#mesh?.prober.paths ?? [], config: this.#config, network: this.#network?.state, reasons: notReady(), storeTrouble: this.#manager?.trouble }),
       registry: this.#registry,
     })
     const server = this.#stack.use(await HttpEndpoints.open({ ...options.health, endpoints, log }))

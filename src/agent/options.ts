@@ -38,6 +38,8 @@ export type AgentOptions = Readonly<{
   underlay: InterfaceOptions
   rules: RuleOptions
   dataplane: DataplaneOptions
+  /** 0: the ways to the other hosts are not probed. */
+  meshProbeMs: number
   subnetFile: string
   /** Give the lease up when stopped, instead of keeping it for the next start. */
   releaseOnExit: boolean

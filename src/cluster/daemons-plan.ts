@@ -14,6 +14,11 @@ import type { Component, DaemonPlan } from './supervisor/daemon.ts'
 /** kube-apiserver's default. */
 export const NODE_PORTS = '30000-32767'
 
+/** Beside kube-proxy's 10256 and kube-scheduler's 10259; flanneld has no port of its own. */
+export const AGENT_HEALTH_PORT = 10_261
+/** Three hosts cost nothing to probe, and people watch. */
+const PROBE_SECONDS = 5
+
 /** What every daemon finds in its environment, whoever starts the cluster. */
 export type BaseEnvironment = Readonly<{ path: string; compileCache: string | undefined }>
 
@@ -73,6 +78,10 @@ export function planHostDaemons(plan: ClusterPlan, host: HostPlan, base: BaseEnv
       `--iface=${link}`,
       '--ip-masq',
       `--subnet-file=${paths.subnetEnv}`,
+      // Inside the host only: "weft status" asks from there.
+      '--healthz-ip=127.0.0.1',
+      `--healthz-port=${AGENT_HEALTH_PORT}`,
+      `--mesh-probe-interval=${PROBE_SECONDS}`,
       `--cni-conf-dir=${paths.cniConfig}`,
       `--cni-bin-dir=${paths.cniBin}`,
       `--cni-socket=${paths.cniSocket}`,

@@ -9,6 +9,8 @@ import { clusterPaths } from './cluster-paths.ts'
 import { apiServerUrl, controlPlane, parseClusterPlan, type ClusterPlan } from './cluster-plan.ts'
 import { formatClusterState, isNodeReady, readClusterState } from './cluster-state.ts'
 import { formatTable } from './console/table.ts'
+import { formatMesh, isMeshHealthy } from './mesh/format-mesh.ts'
+import { readMesh } from './mesh/read-mesh.ts'
 import { listClusters, takeInventory, type Inventory } from './inventory/inventory.ts'
 import { residentBytes } from './inventory/process-table.ts'
 import { COMPONENTS, type Component } from './supervisor/daemon.ts'
@@ -17,7 +19,7 @@ import { findSupervisor } from './up/claim-cluster.ts'
 
 type Daemon = Readonly<{ host: string; component: Component; pid: number | undefined; residentBytes: number | undefined }>
 
-/** Healthy: every daemon runs, somebody watches over them, the API server answers and all nodes are ready. */
+/** Healthy: every daemon runs, somebody watches over them, the API server answers, all nodes are ready and reach each other. */
 export async function clusterStatus(name: ClusterName, options: Readonly<{ signal: AbortSignal }>): Promise<Readonly<{ text: string; healthy: boolean }>> {
   const paths = clusterPaths(name)
   const plan = await readPlan(name)
@@ -28,9 +30,10 @@ export async function clusterStatus(name: ClusterName, options: Readonly<{ signa
   const daemonTable = formatTable(['DAEMON', 'HOST', 'PID', 'MEMORY'], daemons.map(one => [
     one.component, one.host, String(one.pid ?? 'not running'), one.residentBytes === undefined ? '-' : `${Math.round(one.residentBytes / 1e6)} MB`,
   ]))
-  const objects = await describeObjects(plan, daemons, options)
-  const healthy = supervisor !== undefined && daemons.every(one => one.pid !== undefined) && objects.healthy
-  return { text: [head, daemonTable, objects.text, `KUBECONFIG=${paths.kubeconfig}\n`].join('\n'), healthy }
+  const [objects, mesh] = await Promise.all([describeObjects(plan, daemons, options), readMesh(plan, options)])
+  const healthy = supervisor !== undefined && daemons.every(one => one.pid !== undefined) && objects.healthy && isMeshHealthy(mesh)
+  const meshTable = plan.hosts.length < 2 ? [] : [formatMesh(mesh)]
+  return { text: [head, daemonTable, objects.text, ...meshTable, `KUBECONFIG=${paths.kubeconfig}\n`].join('\n'), healthy }
 }
 
 async function readPlan(name: ClusterName): Promise<ClusterPlan> {

@@ -50,6 +50,10 @@ test.serial('three hosts come up; the table and the answers are what really is',
     const status = await weft(['status', '--name', name])
     t.is(status.code, 0, status.stdout + status.stderr)
     for (const daemon of ['apiserver', 'controller-manager', 'agent', 'proxy', 'node']) t.regex(status.stdout, new RegExp(`^${daemon} +host-1 +\\d+ +\\d+ MB$`, 'm'))
+    await eventually(async () => {
+      const { stdout } = await weft(['status', '--name', name])
+      return /^host-1 +- +[\d.]+ ms MTU \d+ +[\d.]+ ms MTU \d+$/m.test(stdout) || stdout
+    })
 
     const again = await weft(['up', '--name', name])
     t.is(again.code, 1)

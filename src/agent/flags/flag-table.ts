@@ -52,6 +52,7 @@ export const FLAGS = [
   text('cni-queue-dir', '/var/lib/weft/cni/queue', 'where the CNI plugin leaves deletions that it accepted while nobody served its socket'),
   text('cni-state-dir', '/run/weft/cni', 'state of wired pods, on a file system that a reboot empties'),
   list('no-masq-cidr', 'destination that pods reach with their own address; may be repeated'),
+  integer('mesh-probe-interval', 30, 'seconds between two probes of the ways to the other hosts; 0: none'),
   text('instance', '', 'suffix of rule names, for several agents on one host'),
   boolean('no-sysctl', false, 'leave forwarding and bridge settings of the kernel alone'),
   boolean('allow-overlap', false, 'start although the pod network overlaps networks of this host'),

@@ -68,6 +68,7 @@ function readAgent(reader: FlagReader, env: Readonly<Record<string, string | und
       blackholeRoute: reader.boolean('ip-blackhole-route'),
       wireguardKey: wireguardKeyFile(reader, env),
     },
+    meshProbeMs: reader.integer('mesh-probe-interval', { min: 0, max: 86_400 }) * 1000,
     subnetFile: reader.text('subnet-file'),
     releaseOnExit: reader.boolean('release-lease-on-exit'),
     cni: confDir === '' ? undefined : { confDir, binDir: reader.text('cni-bin-dir'), stateDir: reader.text('cni-state-dir'), queueDir: reader.text('cni-queue-dir'), socketPath: reader.text('cni-socket') || undefined },

@@ -8,6 +8,8 @@ export type HealthSources = Readonly<{
   lastTickMs: () => number
   nowMs: () => number
   notReady: () => readonly string[]
+  /** What is wrong without making this host unready, such as a peer that cannot be reached. */
+  warnings: () => readonly string[]
   status: () => unknown
   registry: Registry
 }>
@@ -24,8 +26,9 @@ export function healthEndpoints(sources: HealthSources): Readonly<Record<string,
     },
     '/readyz': () => {
       const reasons = sources.notReady()
-      if (reasons.length === 0) return { status: 200, body: 'flanneld is ready\n' }
-      return { status: 503, body: ['flanneld is not ready yet', ...reasons, ''].join('\n') }
+      const warnings = sources.warnings().map(warning => `warning: ${warning}`)
+      if (reasons.length === 0) return { status: 200, body: ['flanneld is ready', ...warnings, ''].join('\n') }
+      return { status: 503, body: ['flanneld is not ready yet', ...reasons, ...warnings, ''].join('\n') }
     },
     '/status': () => ({ status: 200, body: `${JSON.stringify(sources.status(), null, 2)}\n`, contentType: 'application/json' }),
     '/metrics': async () => ({ status: 200, body: await sources.registry.metrics(), contentType: sources.registry.contentType }),

@@ -5,17 +5,20 @@ import { formatPrefix } from '../../net/ip/prefix.ts'
 import { networksOf, type NetworkConfig } from '../config/network-config.ts'
 import { formatSubnets, type Lease } from '../leases/lease.ts'
 import { entriesOf } from '../leases/per-family.ts'
+import { faultOf, lossOf, pathMtuOf, roundTripOf, type PeerPath } from '../mesh/peer-path.ts'
 import type { NetworkState } from '../network/network-loop.ts'
 
 export type StatusInput = Readonly<{
   config: NetworkConfig | undefined
   network: NetworkState | undefined
   reasons: readonly string[]
+  /** What the mesh probe has found; empty when it is off. */
+  paths: readonly PeerPath[]
   /** What the store does not know yet. */
   storeTrouble: string | undefined
 }>
 
-export function statusOf({ config, network, reasons, storeTrouble }: StatusInput): unknown {
+export function statusOf({ config, network, reasons, paths, storeTrouble }: StatusInput): unknown {
   return {
     ready: reasons.length === 0,
     reasons,
@@ -28,7 +31,7 @@ export function statusOf({ config, network, reasons, storeTrouble }: StatusInput
         published: entriesOf(network.underlay.published).map(([, address]) => formatAddress(address)),
       },
       lease: leaseLine(network.own),
-      peers: network.peers.map(peer => ({ ...leaseLine(peer), problem: problemOf(network, peer.owner) })),
+      peers: network.peers.map(peer => ({ ...leaseLine(peer), problem: problemOf(network, peer.owner), paths: paths.filter(path => path.owner === peer.owner).map(pathLine) })),
       conflicts: network.conflicts.map(({ kind, message }) => ({ kind, message })),
       overlaps: network.overlaps,
     }),
@@ -40,6 +43,17 @@ const leaseLine = ({ owner, subnets, attributes }: Lease) => ({
   subnets: formatSubnets(subnets),
   publicIps: entriesOf(attributes.publicIps).map(([, address]) => formatAddress(address)),
   backend: attributes.backendType,
+})
+
+const pathLine = (path: PeerPath) => ({
+  family: path.family,
+  hostMs: roundTripOf(path, 'host') ?? null,
+  hostLoss: lossOf(path, 'host') ?? null,
+  tunnelMs: roundTripOf(path, 'tunnel') ?? null,
+  tunnelLoss: lossOf(path, 'tunnel') ?? null,
+  pathMtu: pathMtuOf(path) ?? null,
+  wantedMtu: path.wantedBytes,
+  fault: faultOf(path) ?? null,
 })
 
 /** Why a peer cannot be reached: the plan's reason, or the step of its that failed. */

@@ -49,6 +49,8 @@ export type NetworkLoopParts = Readonly<{
   random: () => number
   /** Told whenever what peers should know about this host has changed. */
   publish: (attributes: LeaseAttributes) => void
+  /** The size beyond which packets to a peer are known to vanish. */
+  narrowedTo: (owner: string) => number | undefined
   /** Told after every pass. */
   onPass: () => void
 }>
@@ -96,6 +98,7 @@ export class NetworkLoop {
   #snapshot: LeaseSnapshot | undefined
   #established: Established | undefined
   #calm: Calm | undefined
+  #txChecksum: 'on' | 'off' | undefined
   #published: LeaseAttributes
   #failuresInRow = 0
   #toldProblems = ''
@@ -125,6 +128,12 @@ export class NetworkLoop {
       ownLinks: this.#linkNames, underlay: this.#state.underlay.link, territory: this.#territory,
       established: this.#established ?? NOTHING, nameOf: index => this.#parts.kernel.nameOf(index),
     }
+  }
+
+  /** Sets the tunnel device's checksum offload, in place of what "auto" makes of it. */
+  overrideTxChecksum(value: 'on' | 'off'): void {
+    this.#txChecksum = value
+    this.doorbell.ring('checksum offload')
   }
 
   /** Takes the whole lease set as it is now. */
@@ -277,9 +286,10 @@ export class NetworkLoop {
   }
 
   #plan(peers: readonly Lease[]): BackendPlan {
-    const { config, host, carrier } = this.#parts
+    const { config, host, carrier, narrowedTo } = this.#parts
     const { own, underlay } = this.#state
-    return planBackend(config.backend, { networks: networksOf(config), subnets: own.subnets, peers, underlay, identity: host.identity, carrierLink: carrier?.linkName })
+    const backend = config.backend.kind === 'vxlan' && this.#txChecksum !== undefined ? { ...config.backend, txChecksumOffload: this.#txChecksum } : config.backend
+    return planBackend(backend, { networks: networksOf(config), subnets: own.subnets, peers: peers.map(peer => narrowed(peer, narrowedTo(peer.owner))), underlay, identity: host.identity, carrierLink: carrier?.linkName })
   }
 
   #desire(observed: ObservedState): DesiredState {
@@ -340,6 +350,10 @@ export class NetworkLoop {
     clock.sleep(backoffMs(RETRY, this.#failuresInRow, random()), { signal }).then(() => this.doorbell.ring('failed steps'), () => {})
   }
 }
+
+/** A peer behind a path that carries less than its pods: senders are told by the route, where the network between keeps silent. */
+const narrowed = (peer: Lease, bytes: number | undefined): Lease =>
+  bytes === undefined || (peer.attributes.podMtu ?? Infinity) <= bytes ? peer : { ...peer, attributes: { ...peer.attributes, podMtu: bytes } }
 
 /** The stored subnets of the families in use, or undefined when one is missing. */
 function perConfigured(stored: PerFamily<Prefix>, networks: PerFamily<Prefix>): PerFamily<Prefix> | undefined {
