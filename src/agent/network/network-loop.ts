@@ -96,6 +96,7 @@ export class NetworkLoop {
   /** The latest word of the store, and the one that the running pass works with. */
   #latest: LeaseSnapshot | undefined
   #snapshot: LeaseSnapshot | undefined
+  #desired: DesiredState | undefined
   #established: Established | undefined
   #calm: Calm | undefined
   #txChecksum: 'on' | 'off' | undefined
@@ -120,6 +121,11 @@ export class NetworkLoop {
 
   get state(): NetworkState {
     return this.#state
+  }
+
+  /** What the last look at the whole wanted the kernel to hold; undefined before the first. */
+  get desired(): DesiredState | undefined {
+    return this.#desired
   }
 
   /** What the kernel's notifications must concern to need a pass. */
@@ -183,6 +189,7 @@ export class NetworkLoop {
     this.#settle(strangers)
     if (await this.#carry(signal)) observed = await kernel.observe({ ownLinkNames: this.#linkNames }, { signal })
     const desired = this.#desire(observed)
+    this.#desired = desired
     const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
     const [before, now] = [this.#established, establishedBy(desired)]
     await this.#apply(steps, { established: now, repairs: repairsAmong(steps, before, now) }, signal)
