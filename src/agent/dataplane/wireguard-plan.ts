@@ -47,6 +47,8 @@ function isEndpointRight(wanted: Endpoint, found: ObservedWireguardPeer): boolea
   if (found.endpoint === undefined) return false
   if (sameEndpoint(found.endpoint, wanted)) return true
   if (found.assigned !== undefined && !sameEndpoint(found.assigned, wanted)) return false
+  // Found by a process that has just started: of the other family, it is from before a change of Mode.
+  if (found.assigned === undefined && found.endpoint.address.family !== wanted.address.family) return false
   return found.handshakeAgeMs !== undefined && found.handshakeAgeMs < SESSION_MS
 }
 

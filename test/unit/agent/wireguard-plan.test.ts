@@ -164,6 +164,19 @@ test('T41: a peer that roamed keeps its endpoint while its session lives, unless
   t.is(endpoint(), 51_820)
 })
 
+test('a start keeps an endpoint that roamed, but not one of the family that another Mode used', t => {
+  const kernel = new KernelModel('eth0')
+  const desired = (mode: WireguardConfig['mode']) => desire(plan([peer(1)], { mode }))
+  settle(kernel, desired('ipv4'))
+  const restart = (endpoint: string): void => {
+    kernel.wireguard = kernel.wireguard.map(device => ({ ...device, peers: device.peers.map(one => ({ ...one, endpoint: { address: ip(endpoint), port: 4242 }, assigned: undefined, handshakeAgeMs: 5_000 })) }))
+  }
+  restart('203.0.113.9')
+  t.deepEqual(settle(kernel, desired('ipv4')), [])
+  t.is(settle(kernel, desired('ipv6')).length, 1)
+  t.is(kernel.wireguard[0]!.peers[0]!.endpoint!.address.family, 6)
+})
+
 test('nothing is removed before all leases are known', t => {
   const kernel = new KernelModel('eth0')
   settle(kernel, desire(plan([peer(1), peer(2)], {}, v4Only)))
