@@ -28,6 +28,9 @@ import { RequestMetrics } from './request-metrics.ts'
 import type { Exchange } from './http/exchange.ts'
 import { Listener } from './http/listener.ts'
 import { InternalClient } from './internal-client.ts'
+import { Kubelets, type KubeletOptions } from './kubelet/kubelets.ts'
+import { podLog, podPorts, podStreams } from './kubelet/pod-connections.ts'
+import { nodeProxy, podProxy, serviceProxy } from './kubelet/proxies.ts'
 import { ObjectStore } from './objects/object-store.ts'
 import { Discovery } from './paths/discovery.ts'
 import { serveHealth, type HealthCheck } from './paths/health.ts'
@@ -53,7 +56,7 @@ import { getScale, patchScale, putScale } from './subresources/scale.ts'
 import { tokenRequest } from './subresources/token-request.ts'
 import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts'
 import { Admission } from './verbs/admission.ts'
-import type { Serving } from './verbs/call.ts'
+import type { Call, Serving } from './verbs/call.ts'
 import { NamespaceGuard } from './verbs/namespace-guard.ts'
 import { Mirror } from './watch/mirror.ts'
 import { WatchHub } from './watch/hub.ts'
@@ -76,6 +79,7 @@ export type ApiServerOptions = Readonly<{
   /** One or two ranges, of one family each; the first is the primary one. */
   serviceRanges: readonly Prefix[]
   nodePortRange: PortRange
+  kubelets: KubeletOptions
   limits: FairnessLimits
   /** How old the store's history may grow, and how often it is cut. */
   compactionIntervalMs: number
@@ -87,6 +91,8 @@ const RBAC_GROUP = 'rbac.authorization.k8s.io'
 const RESYNC_MS = 60_000
 /** A definition that goes waits for objects whose finalizers others remove. */
 const DEFINITIONS_RESYNC_MS = 5_000
+const everyVerb = (handler: (call: Call) => Promise<void>) => ({ get: handler, create: handler, update: handler, patch: handler, delete: handler })
+
 /** Requests still running get this long when the server stops. */
 const DRAIN_MS = 5_000
 
@@ -161,6 +167,7 @@ export class ApiServer implements AsyncDisposable {
     const tokens = new BearerTokens({
       staticTokens: options.staticTokens, bootstrap: new BootstrapTokens({ objects, catalog, clock }), serviceAccounts: options.serviceAccountTokens, objects, catalog, clock,
     })
+    const kubelets = new Kubelets({ options: options.kubelets, objects, catalog })
     const dispatcher = new Dispatcher({
       serving, catalog, authenticators: [new ClientCertificates(clock), tokens], authorizer, servePath,
       nodeScope: new NodeScope({ objects, pods: catalog.builtin('', 'pods') }),
@@ -170,13 +177,18 @@ export class ApiServer implements AsyncDisposable {
         '/pods/binding': { create: bindPod(catalog) },
         '/pods/eviction': { create: evictPod(catalog) },
         '/namespaces/finalize': { update: finalizeNamespace },
+        '/pods/log': { get: podLog(kubelets) },
+        '/pods/exec': { get: podStreams(kubelets, 'exec'), create: podStreams(kubelets, 'exec') },
+        '/pods/attach': { get: podStreams(kubelets, 'attach'), create: podStreams(kubelets, 'attach') },
+        '/pods/portforward': { get: podPorts(kubelets), create: podPorts(kubelets) },
+        '/pods/proxy': everyVerb(podProxy), '/services/proxy': everyVerb(serviceProxy(catalog)), '/nodes/proxy': everyVerb(nodeProxy(kubelets)),
         '/serviceaccounts/token': { create: tokenRequest(options.serviceAccountTokens, catalog) },
       },
       virtual: { ...reviewHandlers({ authorizer, tokens, audiences: options.serviceAccountTokens?.audiences ?? [] }), '/bindings create': bindPod(catalog), '/componentstatuses list': listComponentStatuses, '/componentstatuses get': getComponentStatus },
     })
     const listener = undo.use(await Listener.open({
       bindAddress: options.bindAddress, port: options.securePort, certificatePem: options.certificatePem, privateKeyPem: options.privateKeyPem,
-      clientCaPem: options.clientCaPem, handle: (request, response) => void dispatcher.handle(request, response),
+      clientCaPem: options.clientCaPem, handle: (request, response, upgrade) => void dispatcher.handle(request, response, upgrade),
     }))
     undo.defer(async () => {
       listener.stopAccepting()

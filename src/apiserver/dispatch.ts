@@ -14,7 +14,7 @@ import type { Attributes, Authorizer, ResourceAttributes } from './authorization
 import type { NodeScope } from './authorization/node-scope.ts'
 import { forbiddenError } from './authorization/forbidden.ts'
 import type { Catalog } from './catalog.ts'
-import { Exchange } from './http/exchange.ts'
+import { Exchange, type Upgrade } from './http/exchange.ts'
 import { sendPageNotFound, sendStatus, statusOf } from './http/errors.ts'
 import type { ResourceRequest } from './http/request-info.ts'
 import { route, verbOf, type RequestVerb, type SubresourceHandlers } from './route.ts'
@@ -55,13 +55,13 @@ export class Dispatcher {
   }
 
   /** Never throws and never rejects. */
-  async handle(request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
+  async handle(request: Http2ServerRequest, response: Http2ServerResponse, upgrade?: Upgrade): Promise<void> {
     // A connection that breaks under a response is the client's affair; the 'close' event ends the request.
     response.on('error', () => undefined)
     request.on('error', () => undefined)
     let exchange: Exchange
     try {
-      exchange = new Exchange(request, response)
+      exchange = new Exchange(request, response, upgrade)
     } catch (error) {
       const { status } = statusOf(error)
       response.writeHead(status.code, { 'content-type': 'application/json' })
@@ -106,7 +106,7 @@ export class Dispatcher {
       if (catalog.index.hasGroupVersion(info.group, info.version)) throw unknownResource()
       return sendPageNotFound(exchange)
     }
-    using _place = this.#options.fairness.enter(verb === 'watch' ? 'watch' : READ_VERBS.has(verb) ? 'read' : 'write', exchange.user)
+    using _place = this.#options.fairness.enter(isLongRunning(verb, info) ? 'watch' : READ_VERBS.has(verb) ? 'read' : 'write', exchange.user)
     await this.#measured(exchange, verb, resource)
   }
 
@@ -125,7 +125,7 @@ export class Dispatcher {
     const labels = { verb: verb === 'deletecollection' ? 'DELETECOLLECTION' : METRIC_VERBS[verb], group, version, resource: plural, subresource, scope }
     const started = performance.now()
     let failure: unknown
-    if (verb === 'watch') {
+    if (isLongRunning(verb, exchange.info as ResourceRequest)) {
       exchange.longRunning = true
       metrics.watchOpened(labels)
     }
@@ -135,7 +135,7 @@ export class Dispatcher {
       failure = error
       throw error
     } finally {
-      if (verb === 'watch') metrics.watchClosed(labels)
+      if (exchange.longRunning) metrics.watchClosed(labels)
       metrics.finished(labels, failure === undefined ? exchange.response.statusCode : statusOf(failure).status.code, (performance.now() - started) / 1000)
     }
   }
@@ -145,7 +145,7 @@ export class Dispatcher {
     const request = exchange.info as ResourceRequest
     const run = (): Promise<void> => route({ serving, exchange, request, resource, strategy: catalog.strategy(resource), verb, subresources, virtual })
     const limitMs = requestTimeoutMs(exchange.query)
-    if (verb === 'watch') return run()
+    if (exchange.longRunning) return run()
     const timer = setTimeout(() => exchange.abort(timeout(`request did not complete within the allotted ${limitMs / 1000}s`)), limitMs)
     try {
       await run()
@@ -160,6 +160,11 @@ export class Dispatcher {
     if (!allowed) throw forbiddenError(attributes, reason)
   }
 }
+
+/** Connections to containers last as long as their users want (kube-apiserver's --long-running-request-regexp and sub-resources). */
+const CONNECTIONS: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
+
+const isLongRunning = (verb: RequestVerb, { subresource }: ResourceRequest): boolean => verb === 'watch' || CONNECTIONS.has(subresource)
 
 function resourceAttributes(exchange: Exchange, info: ResourceRequest, verb: RequestVerb): ResourceAttributes {
   // Inside a namespace's own URL the namespace is both the object and its scope.

@@ -17,7 +17,7 @@ export class RequestMetrics {
       name: 'apiserver_request_duration_seconds', help: 'Response latency of requests that are not watches.', labelNames: [...LABELS], registers: [registry],
       buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
     })
-    this.#longRunning = new Gauge({ name: 'apiserver_longrunning_requests', help: 'Open watches.', labelNames: [...LABELS], registers: [registry] })
+    this.#longRunning = new Gauge({ name: 'apiserver_longrunning_requests', help: 'Open watches and connections to containers.', labelNames: [...LABELS], registers: [registry] })
   }
 
   finished(labels: RequestLabels, code: number, seconds: number): void {

@@ -1,7 +1,7 @@
 // From a resource request to the verb that answers it.
 
 import { subresourceOf, type ApiResource, type Subresource } from '../api/registry/resource.ts'
-import { methodNotAllowed, notAcceptable, routeMethodNotAllowed, internalError, unknownResource } from '../api/status/status.ts'
+import { methodNotAllowed, notAcceptable, routeMethodNotAllowed, unknownResource } from '../api/status/status.ts'
 import { negotiate, OFFERED_TYPES } from './http/negotiate.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { ResourceRequest } from './http/request-info.ts'
@@ -44,9 +44,6 @@ const SAME_OBJECT_VERBS: Readonly<Partial<Record<RequestVerb, Handler>>> = { get
 // Sub-resources of another kind, by "group/plural/name", or "*/name" for any resource.
 export type SubresourceHandlers = Readonly<Record<string, Readonly<Partial<Record<RequestVerb, Handler>>>>>
 
-/** These would need a connection to the kubelet. 500 rather than 404: kubectl takes a 404 for a missing pod. */
-const NEEDS_KUBELET: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
-
 export type Route = Readonly<{
   serving: Serving
   exchange: Exchange
@@ -83,9 +80,6 @@ function findHandler(at: Omit<Route, 'serving' | 'exchange'> & { subresource: Su
   }
   if (subresource === undefined) throw unknownResource()
   if (!subresource.verbs.includes(verb)) throw methodNotAllowed(resource, verb)
-  if (NEEDS_KUBELET.has(subresource.name)) {
-    return () => { throw internalError(`${resource.plural}/${subresource.name} needs a connection to the kubelet, which this server does not make`) }
-  }
   const special = subresources[`${key}/${subresource.name}`]?.[verb] ?? subresources[`*/${subresource.name}`]?.[verb]
   const handler = special ?? (strategy.subresources[subresource.name] === undefined ? undefined : SAME_OBJECT_VERBS[verb])
   if (handler === undefined) throw methodNotAllowed(resource, verb)

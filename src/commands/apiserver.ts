@@ -7,6 +7,7 @@ import { ApiServer } from '../apiserver/api-server.ts'
 import type { PortRange } from '../apiserver/allocators/port-allocator.ts'
 import { parseTokenFile } from '../apiserver/authentication/bearer-token.ts'
 import { DEFAULT_LIMITS } from '../apiserver/fairness.ts'
+import type { KubeletOptions } from '../apiserver/kubelet/kubelets.ts'
 import { isReachable } from '../apiserver/system/kubernetes-service.ts'
 import { ServiceAccountTokens } from '../apiserver/tokens/service-account-tokens.ts'
 import { parsePrefix, type Prefix } from '../net/ip/prefix.ts'
@@ -36,6 +37,10 @@ type Flags = Readonly<{
   serviceAccountKeyFile: readonly string[]
   serviceAccountSigningKeyFile?: string
   apiAudiences?: string
+  kubeletClientCertificate?: string
+  kubeletClientKey?: string
+  kubeletCertificateAuthority?: string
+  kubeletPreferredAddressTypes: string
   serviceClusterIpRange: string
   serviceNodePortRange: string
   authorizationMode: string
@@ -50,6 +55,9 @@ const YOUNG_GENERATION_BYTES = 32 * 1024 * 1024
 
 /** Stored values and replies have about 1.5 KB: from Node's own 8 KiB every fifth would need a new pool, each an allocation outside the heap. */
 const BUFFER_POOL_BYTES = 64 * 1024
+
+/** kube-apiserver's order. */
+const ADDRESS_TYPES: readonly string[] = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP']
 
 const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]
 
@@ -72,6 +80,10 @@ export const command = (): Command =>
     .option('--service-account-key-file <file>', 'public key that verifies service-account tokens; may be given more than once', collect, [])
     .option('--service-account-signing-key-file <file>', 'private key that signs service-account tokens')
     .option('--api-audiences <list>', 'audiences of this server (default: the issuer)')
+    .option('--kubelet-client-certificate <file>', 'certificate to show kubelets when logs, exec, attach, port forwarding or the node proxy are asked for, PEM')
+    .option('--kubelet-client-key <file>', 'its private key, PEM')
+    .option('--kubelet-certificate-authority <file>', 'authority of kubelets\' certificates, PEM (default: they are not checked)')
+    .option('--kubelet-preferred-address-types <list>', 'which of a node\'s addresses to connect to', ADDRESS_TYPES.join(','))
     .option('--service-cluster-ip-range <cidrs>', 'one or two prefixes from which Services get addresses', '10.96.0.0/16')
     .option('--service-node-port-range <range>', 'ports from which Services get node ports', '30000-32767')
     .option('--authorization-mode <modes>', 'RBAC is the only mode there is', 'RBAC')
@@ -136,7 +148,7 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
     clientCaPem: flags.clientCaFile === undefined ? undefined : readFlagFile('--client-ca-file', flags.clientCaFile),
     serviceAccountTokens: openTokens(flags),
     staticTokens: flags.tokenAuthFile === undefined ? new Map() : parseTokenFile(readFlagFile('--token-auth-file', flags.tokenAuthFile)),
-    serviceRanges: parseServiceRanges(flags.serviceClusterIpRange), nodePortRange: parseNodePortRange(flags.serviceNodePortRange),
+    serviceRanges: parseServiceRanges(flags.serviceClusterIpRange), nodePortRange: parseNodePortRange(flags.serviceNodePortRange), kubelets: readKubeletFlags(flags),
     compactionIntervalMs: parseDuration('--etcd-compaction-interval', flags.etcdCompactionInterval),
     limits: { ...DEFAULT_LIMITS, reads: parseCount('--max-requests-inflight', flags.maxRequestsInflight), writes: parseCount('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight) },
     clock: systemClock, log,
@@ -168,6 +180,17 @@ async function openStore(flags: Flags, signal: AbortSignal): Promise<Store> {
       },
     }),
   }, { signal })
+}
+
+function readKubeletFlags({ kubeletClientCertificate: certificate, kubeletClientKey: key, kubeletCertificateAuthority: authority, kubeletPreferredAddressTypes }: Flags): KubeletOptions {
+  if ((certificate === undefined) !== (key === undefined)) throw new InputError('--kubelet-client-certificate', certificate, 'must be given together with --kubelet-client-key')
+  const addressTypes = kubeletPreferredAddressTypes.split(',').map(type => type.trim())
+  for (const type of addressTypes) if (!ADDRESS_TYPES.includes(type)) throw new InputError('--kubelet-preferred-address-types', type, `is none of ${ADDRESS_TYPES.join(', ')}`)
+  const read = (flag: string, path: string | undefined): string | undefined => (path === undefined ? undefined : readFlagFile(flag, path))
+  return {
+    addressTypes, certificatePem: read('--kubelet-client-certificate', certificate), privateKeyPem: read('--kubelet-client-key', key),
+    authorityPem: read('--kubelet-certificate-authority', authority),
+  }
 }
 
 function openTokens(flags: Flags): ServiceAccountTokens | undefined {

@@ -100,7 +100,7 @@ export class ApiServerLab implements AsyncDisposable {
   }
 
   /** Starts the process on the same store; the port stays the same after the first start. */
-  async start(): Promise<void> {
+  async start(further: readonly string[] = []): Promise<void> {
     // A test that is killed must not leave its server behind (prctl(2), PR_SET_PDEATHSIG).
     const { upstream } = this.#options
     // Only Weft's chooses a free port by itself.
@@ -109,7 +109,7 @@ export class ApiServerLab implements AsyncDisposable {
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...program, '--bind-address', '127.0.0.1', '--advertise-address', ADVERTISED, '--secure-port', String(this.port),
       '--tls-cert-file', this.path('server.crt'), '--tls-private-key-file', this.path('server.key'), '--client-ca-file', this.path('ca.crt'),
       '--service-account-signing-key-file', this.path('sa.key'), '--service-account-key-file', this.path('sa.pub'),
-      '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', ...(this.#options.flags ?? []),
+      '--service-account-issuer', 'https://kubernetes.default.svc.cluster.local', ...(this.#options.flags ?? []), ...further,
     ], { stdio: ['ignore', 'ignore', 'pipe'], env: { NODE_COMPILE_CACHE: join(ROOT, '.cache', 'compiled'), ...process.env } })
     this.#process = child
     const ready = Promise.withResolvers<number>()

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import type { UserInfo } from '../../api/registry/strategy.ts'
 import { entityTooLarge, badRequest } from '../../api/status/status.ts'
 import { parseRequestPath, type RequestInfo } from './request-info.ts'
@@ -19,6 +20,15 @@ const FLOW_HEADERS = {
   'x-kubernetes-pf-prioritylevel-uid': '5ea9c1d0-5ac4-4c63-9c3e-7e1f4b0f1a02',
 } as const
 
+/** The connection of a client that wants to switch to another protocol, until someone answers it. */
+export type Upgrade = Readonly<{
+  socket: Duplex
+  /** What the client sent behind its request. */
+  head: Buffer
+  /** Takes the socket away from the ordinary response. */
+  detach: () => void
+}>
+
 export class Exchange {
   readonly request: Http2ServerRequest
   readonly response: Http2ServerResponse
@@ -32,11 +42,13 @@ export class Exchange {
   readonly #warnings = new Set<string>()
   /** A watch: it ends when the server stops, while other requests are let finish. */
   longRunning = false
+  readonly upgrade: Upgrade | undefined
   user: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] }
 
   /** Throws 400 when the URL is malformed. */
-  constructor(request: Http2ServerRequest, response: Http2ServerResponse) {
+  constructor(request: Http2ServerRequest, response: Http2ServerResponse, upgrade?: Upgrade) {
     this.request = request
+    this.upgrade = upgrade
     this.response = response
     this.method = request.method
     const mark = request.url.indexOf('?')

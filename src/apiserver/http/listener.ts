@@ -1,9 +1,11 @@
 // The secure port: TLS with HTTP/2 and HTTP/1.1, client certificates asked for but not demanded.
 
 import { once } from 'node:events'
+import { ServerResponse, type IncomingMessage } from 'node:http'
 import { createSecureServer, type Http2SecureServer, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { WeftError } from '../../ops/errors.ts'
+import type { Upgrade } from './exchange.ts'
 
 export type ListenerOptions = Readonly<{
   bindAddress: string
@@ -13,7 +15,8 @@ export type ListenerOptions = Readonly<{
   privateKeyPem: string
   /** Authorities of client certificates; absent: none is accepted. */
   clientCaPem: string | undefined
-  handle: (request: Http2ServerRequest, response: Http2ServerResponse) => void
+  /** `upgrade`: the client asks for another protocol on this connection (HTTP/1.1 only). */
+  handle: (request: Http2ServerRequest, response: Http2ServerResponse, upgrade?: Upgrade) => void
 }>
 
 /** Longer than any client's own idle limit (Go: 90 s). */
@@ -37,6 +40,15 @@ export class Listener implements AsyncDisposable {
     }, options.handle)
     // Node's five seconds would close idle HTTP/1.1 connections under the feet of clients that keep a pool of them.
     Object.assign(server, { keepAliveTimeout: KEEP_ALIVE_MS })
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      const response = new ServerResponse(request)
+      response.shouldKeepAlive = false
+      response.assignSocket(socket)
+      response.on('finish', () => socket.end())
+      socket.on('error', () => socket.destroy())
+      const detach = (): void => response.detachSocket(socket)
+      options.handle(request as unknown as Http2ServerRequest, response as unknown as Http2ServerResponse, { socket, head, detach })
+    })
     const listener = new Listener(server)
     server.listen({ host: options.bindAddress, port: options.port })
     try {
