@@ -43,6 +43,9 @@ export type PkiPaths = Readonly<{
   serverKey: string
   tokenSigningKey: string
   tokenKey: string
+  /** What the API server shows the nodes. */
+  kubeletClientCertificate: string
+  kubeletClientKey: string
 }>
 
 export const pkiPaths = (cluster: ClusterPaths): PkiPaths => ({
@@ -51,6 +54,8 @@ export const pkiPaths = (cluster: ClusterPaths): PkiPaths => ({
   serverKey: join(cluster.pki, 'apiserver.key'),
   tokenSigningKey: join(cluster.pki, 'sa.key'),
   tokenKey: join(cluster.pki, 'sa.pub'),
+  kubeletClientCertificate: join(cluster.pki, 'apiserver-kubelet-client.crt'),
+  kubeletClientKey: join(cluster.pki, 'apiserver-kubelet-client.key'),
 })
 
 export type HostPaths = Readonly<{
@@ -61,6 +66,9 @@ export type HostPaths = Readonly<{
   agentKubeconfig: string
   proxyKubeconfig: string
   nodeKubeconfig: string
+  /** Of the node's own port. */
+  nodeCertificate: string
+  nodeKey: string
   cniConfig: string
   cniBin: string
   cniSocket: string
@@ -81,6 +89,8 @@ export function hostPaths(cluster: ClusterPaths, host: string): HostPaths {
     agentKubeconfig: join(folder, 'kubeconfigs', 'agent'),
     proxyKubeconfig: join(folder, 'kubeconfigs', 'proxy'),
     nodeKubeconfig: join(folder, 'kubeconfigs', 'node'),
+    nodeCertificate: join(folder, 'kubeconfigs', 'node.crt'),
+    nodeKey: join(folder, 'kubeconfigs', 'node.key'),
     cniConfig: join(folder, 'cni', 'net.d'),
     cniBin: join(folder, 'cni', 'bin'),
     cniSocket: join(folder, 'cni', 'cni.sock'),

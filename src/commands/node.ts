@@ -1,5 +1,6 @@
 // `weft node`: runs the pods that are bound to this machine. Flags are kubelet's where it has them.
 
+import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { Command, Option } from 'commander'
@@ -9,7 +10,7 @@ import { CniNetwork } from '../node/cni/cni-network.ts'
 import { PodFolders } from '../node/process-runtime/pod-folders.ts'
 import { readMachineFacts } from '../node/registration/machine-facts.ts'
 import { removeAllPods } from '../node/remove-all-pods.ts'
-import { runNode } from '../node/run-node.ts'
+import { runNode, type NodeOptions } from '../node/run-node.ts'
 import { formatAddress, parseAddress } from '../net/ip/address.ts'
 import { systemClock } from '../ops/clock.ts'
 import { InputError } from '../ops/errors.ts'
@@ -24,6 +25,10 @@ type Flags = Readonly<{
   cniConfDir: string
   cniBinDir: string
   rootDir: string
+  tlsCertFile?: string
+  tlsPrivateKeyFile?: string
+  clientCaFile?: string
+  port: string
   maxPods: string
   nodeLabels: string
   cleanup: boolean
@@ -41,6 +46,10 @@ export const command = (): Command =>
     .option('--cni-conf-dir <folder>', 'network configurations; the first by name counts', '/etc/cni/net.d')
     .option('--cni-bin-dir <folder[,folder]>', 'CNI plugins', '/opt/cni/bin')
     .option('--root-dir <folder>', 'state and logs of pods', '/var/lib/weft/node')
+    .option('--tls-cert-file <file>', 'certificate of the port from which the API server reads logs, PEM (default: no such port)')
+    .option('--tls-private-key-file <file>', 'its private key, PEM')
+    .option('--client-ca-file <file>', 'authority of those who may ask there, PEM')
+    .option('--port <port>', 'that port, on the first address of --node-ip', '10250')
     .option('--max-pods <number>', 'how many pods the scheduler may place here', '110')
     .option('--node-labels <name=value,…>', 'further labels of the Node object', '')
     .option('--cleanup', 'end and remove all pods of this host, and end', false)
@@ -51,6 +60,7 @@ export const command = (): Command =>
         await mkdir(flags.rootDir, { recursive: true, mode: 0o700 })
         const version = `v1.${KUBERNETES_MINOR}.0+weft${packageVersion()}`
         const folders = new PodFolders(flags.rootDir)
+        const endpoint = readEndpoint(flags)
         const network = new CniNetwork({
           configFolder: flags.cniConfDir, binFolders: flags.cniBinDir.split(/[,:]/).filter(folder => folder !== ''), cacheFolder: folders.cniCache,
           sleep: durationMs => systemClock.sleep(durationMs, { signal }),
@@ -58,15 +68,34 @@ export const command = (): Command =>
         if (flags.cleanup) return removeAllPods({ folders, network, clock: systemClock, log, signal })
         await using client = openApiClient({ config: await loadKubeconfig({ path: flags.kubeconfig }), userAgent: `weft-node/${packageVersion()}`, log })
         await runNode({
-          client, folders, network, log, signal, clock: systemClock,
+          client, folders, network, log, signal, clock: systemClock, endpoint,
           facts: readMachineFacts({
             name: flags.hostnameOverride, addresses: parseNodeAddresses(flags.nodeIp), version, rootFolder: flags.rootDir,
-            maxPods: parseCount(flags.maxPods, '--max-pods'), labels: parseLabels(flags.nodeLabels),
+            maxPods: parseCount(flags.maxPods, '--max-pods'), labels: parseLabels(flags.nodeLabels), kubeletPort: endpoint?.port,
           }),
           programs: repository => (repository === 'weft/echo' ? [process.execPath, mainProgram(), 'echo'] : undefined),
         })
       })
     })
+
+function readEndpoint({ tlsCertFile, tlsPrivateKeyFile, clientCaFile, port, nodeIp }: Flags): NodeOptions['endpoint'] {
+  if (tlsCertFile === undefined && tlsPrivateKeyFile === undefined && clientCaFile === undefined) return undefined
+  const number = parseCount(port, '--port')
+  if (number > 65_535) throw new InputError('--port', port, 'is not a port')
+  return {
+    address: parseNodeAddresses(nodeIp)[0]!, port: number, certificatePem: readFlagFile('--tls-cert-file', tlsCertFile),
+    privateKeyPem: readFlagFile('--tls-private-key-file', tlsPrivateKeyFile), clientCaPem: readFlagFile('--client-ca-file', clientCaFile),
+  }
+}
+
+function readFlagFile(flag: string, path: string | undefined): string {
+  if (path === undefined) throw new InputError(flag, '', 'must be given when one of --tls-cert-file, --tls-private-key-file and --client-ca-file is')
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new InputError(flag, path, `cannot be read: ${(cause as Error).message}`, { cause })
+  }
+}
 
 function parseNodeAddresses(text: string): readonly string[] {
   const addresses = text.split(',').map(part => parseAddress(part.trim(), '--node-ip'))

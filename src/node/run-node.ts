@@ -6,7 +6,7 @@ import type { ApiClient } from '../client/api-client.ts'
 import { TransportError } from '../client/errors.ts'
 import { EventRecorder } from '../client/event-recorder.ts'
 import { startInformer } from '../client/informer/informer.ts'
-import type { Stored } from '../client/objects.ts'
+import { refKey, type Stored } from '../client/objects.ts'
 import { PODS } from '../client/resources.ts'
 import { WorkQueue } from '../client/work-queue.ts'
 import { backoffMs, type Backoff } from '../ops/backoff.ts'
@@ -19,6 +19,7 @@ import { apiConfigSource } from './config-source.ts'
 import type { ImagePrograms } from './container/command.ts'
 import { PodReporter } from './pod/pod-reporter.ts'
 import { PodSync } from './pod/pod-sync.ts'
+import { KubeletEndpoint, type EndpointOptions } from './endpoint/kubelet-endpoint.ts'
 import { PodFolders } from './process-runtime/pod-folders.ts'
 import { ProcessRuntime } from './process-runtime/process-runtime.ts'
 import type { MachineFacts, Problem } from './registration/node-object-plan.ts'
@@ -30,6 +31,8 @@ export type NodeOptions = Readonly<{
   folders: PodFolders
   network: CniNetwork
   programs: ImagePrograms
+  /** What the port for logs needs; undefined: there is none. */
+  endpoint: Pick<EndpointOptions, 'address' | 'port' | 'certificatePem' | 'privateKeyPem' | 'clientCaPem'> | undefined
   clock: Clock
   log: Logger
   signal: AbortSignal
@@ -59,6 +62,12 @@ export async function runNode(options: NodeOptions): Promise<void> {
     client, resource: PODS, fieldSelector: `spec.nodeName=${facts.name}`, indexes: { uid: ({ metadata }: Stored<Pod>) => [metadata.uid] }, log, clock, signal,
   })
   const podOf = (uid: string): Stored<Pod> | undefined => informer.cache.byIndex('uid', uid)[0]
+  await using _endpoint = options.endpoint === undefined ? undefined : await KubeletEndpoint.open({
+    ...options.endpoint, clock, log, containersOf: (namespace, name) => {
+      const pod = informer.cache.get(refKey({ namespace, name }))
+      return pod === undefined ? undefined : folders.containers(pod.metadata.uid)
+    },
+  })
   const events = new EventRecorder({ client, component: 'weft-node', host: facts.name, clock, newId: () => randomBytes(8).toString('hex'), signal })
   const pods = new PodSync({
     client, runtime, podOf, nodeName: facts.name, hostIPs: facts.addresses, programs, configSource: apiConfigSource(client, signal), events,

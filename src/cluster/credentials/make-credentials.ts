@@ -27,11 +27,20 @@ export async function makeCredentials(plan: ClusterPlan): Promise<void> {
   ]
   await Promise.all([paths.pki, ...plan.hosts.map(host => hostPaths(paths, host.name).kubeconfigs)].map(folder => mkdir(folder, { recursive: true, mode: 0o700 })))
   const server = await issue({ commonName: 'kube-apiserver', dnsNames: API_SERVER_NAMES, ipAddresses: apiServerAddresses(plan) }, 'server')
+  // kubeadm's name, and its group: nodes let whoever is in it read logs.
+  const kubeletClient = await issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }, 'client')
   const signing = createSigningKey()
   await Promise.all([
     writeFile(pki.authority, authority.certificatePem, PRIVATE),
     writeFile(pki.serverCertificate, server.certificatePem, PRIVATE),
     writeFile(pki.serverKey, server.privateKeyPem, PRIVATE),
+    writeFile(pki.kubeletClientCertificate, kubeletClient.certificatePem, PRIVATE),
+    writeFile(pki.kubeletClientKey, kubeletClient.privateKeyPem, PRIVATE),
+    ...plan.hosts.map(async host => {
+      const { nodeCertificate, nodeKey } = hostPaths(paths, host.name)
+      const keys = await issue({ commonName: `system:node:${host.name}`, organizations: ['system:nodes'], dnsNames: [host.name], ipAddresses: [formatAddress(host.address)] }, 'server')
+      await Promise.all([writeFile(nodeCertificate, keys.certificatePem, PRIVATE), writeFile(nodeKey, keys.privateKeyPem, PRIVATE)])
+    }),
     writeFile(pki.tokenSigningKey, signing.privateKeyPem, PRIVATE),
     writeFile(pki.tokenKey, signing.publicKeyPem, PRIVATE),
     ...users.map(async ({ file, commonName, organizations }) => {

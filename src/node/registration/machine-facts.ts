@@ -7,7 +7,7 @@ import type { MachineFacts } from './node-object-plan.ts'
 /** Go's names of Node's architectures. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' }
 
-export function readMachineFacts(known: Pick<MachineFacts, 'name' | 'addresses' | 'maxPods' | 'labels' | 'version'> & Readonly<{ rootFolder: string }>): MachineFacts {
+export function readMachineFacts(known: Pick<MachineFacts, 'name' | 'addresses' | 'maxPods' | 'labels' | 'version' | 'kubeletPort'> & Readonly<{ rootFolder: string }>): MachineFacts {
   const { rootFolder, ...rest } = known
   const { blocks, bsize } = statfsSync(rootFolder)
   return {

@@ -18,6 +18,8 @@ export type MachineFacts = Readonly<{
   version: string
   maxPods: number
   labels: Readonly<Record<string, string>>
+  /** Where logs are to be had; undefined: nowhere. */
+  kubeletPort?: number | undefined
 }>
 
 /** Why the node cannot run pods; undefined when it can. */
@@ -50,6 +52,7 @@ export function planNodeStatus(facts: MachineFacts, previous: NodeStatus | undef
     capacity: resources,
     allocatable: resources,
     addresses: [...facts.addresses.map((address): NodeAddress => ({ type: 'InternalIP', address })), { type: 'Hostname', address: facts.name }],
+    ...(facts.kubeletPort === undefined ? {} : { daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } } }),
     nodeInfo: {
       architecture: facts.architecture, operatingSystem: 'linux', kernelVersion: facts.kernelVersion, osImage: facts.osImage, bootID: facts.bootId,
       machineID: facts.machineId, systemUUID: facts.machineId, containerRuntimeVersion: `weft://${facts.version}`, kubeletVersion: facts.version, kubeProxyVersion: '',
