@@ -122,6 +122,8 @@ export class CommitQueue {
   /** What was judged against the failed group must fail too: it may rest on states that never came to be. */
   #fail(group: readonly Pending[], cause: unknown): void {
     const error = new StoreError('STORE_WRITE_FAILED', `the store cannot write: ${(cause as Error).message}; check the disk's space and health`, {}, { cause, retryable: true })
+    // lmdb-js tells the same failure a second time by a promise of its own, which nobody else knows of.
+    ;(cause as { commitError?: Promise<unknown> }).commitError?.catch(() => undefined)
     const failed = [...group, ...this.#pending]
     this.#pending = []
     this.#unsynced.clear()
