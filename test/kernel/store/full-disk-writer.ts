@@ -8,7 +8,7 @@ import { LmdbStore } from '../../../src/store/lmdb/lmdb-store.ts'
 import { prefixEnd } from '../../../src/store/store.ts'
 
 const { signal } = new AbortController()
-/** lmdb-js rejects a promise that it hands to nobody as well; daemons note such and go on (src/ops/process.ts). */
+/** lmdb-js rejects a promise that it hands to nobody as well; the API server notes such and goes on (src/commands/apiserver.ts). */
 const unnoticed: string[] = []
 process.on('unhandledRejection', error => unnoticed.push((error as Error).message))
 const [folder] = process.argv.slice(2) as [string]
