@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -32,9 +32,12 @@ export class ProxyLab implements AsyncDisposable {
   readonly #options: ProxyLabOptions
   #process: ChildProcess | undefined
   #lines: string[] = []
+  /** Wall clock, in milliseconds, when the process was last started. */
+  startedAtMs = 0
 
   private constructor(options: ProxyLabOptions) {
     this.#options = options
+    if (options.variant !== undefined) putVariantInFront(join(this.directory, 'bin'), options.variant)
   }
 
   static start(options: ProxyLabOptions): ProxyLab {
@@ -59,6 +62,7 @@ export class ProxyLab implements AsyncDisposable {
   start(extraFlags: readonly string[] = []): void {
     const { host, kubeconfig, nodeName, flags = [], program = WEFT_PROXY } = this.#options
     this.#lines = []
+    this.startedAtMs = Date.now()
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'nsenter', `--net=${host.netns}`, '--', ...program,
       '--kubeconfig', kubeconfig, '--hostname-override', nodeName, ...flags, ...extraFlags,
     ], { stdio: ['ignore', 'ignore', 'pipe'], env: this.#env })
@@ -67,7 +71,8 @@ export class ProxyLab implements AsyncDisposable {
   }
 
   get #env(): NodeJS.ProcessEnv {
-    return { NODE_COMPILE_CACHE: join(ROOT, '.cache', 'compiled'), ...process.env, PATH: systemPath(process.env['PATH']), XTABLES_LOCKFILE: join(this.directory, 'xtables.lock') }
+    const path = `${this.#options.variant === undefined ? '' : `${join(this.directory, 'bin')}:`}${systemPath(process.env['PATH'])}`
+    return { NODE_COMPILE_CACHE: join(ROOT, '.cache', 'compiled'), ...process.env, PATH: path, XTABLES_LOCKFILE: join(this.directory, 'xtables.lock') }
   }
 
   /** Runs the program to its end with these flags only; answers its exit code. */
@@ -137,4 +142,12 @@ export class ProxyLab implements AsyncDisposable {
     await this.stop('SIGKILL')
     rmSync(this.directory, { recursive: true, force: true })
   }
+}
+
+/** What update-alternatives does, for one process: the plain names are those of one variant. */
+function putVariantInFront(folder: string, variant: 'nft' | 'legacy'): void {
+  const program = ['/usr/sbin', '/sbin'].map(place => join(place, `xtables-${variant}-multi`)).find(path => existsSync(path))
+  if (program === undefined) throw new Error(`this machine has no xtables-${variant}-multi; install the package iptables`)
+  mkdirSync(folder)
+  for (const stem of ['iptables', 'ip6tables']) for (const end of ['', '-save', '-restore']) symlinkSync(program, join(folder, stem + end))
 }

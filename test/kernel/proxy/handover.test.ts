@@ -1,20 +1,19 @@
 // Changing between a real kube-proxy and Weft's proxy on a live host, both ways, while connections are made.
 
-import { existsSync } from 'node:fs'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import test from 'ava'
 import { ApiServerLab } from '../../lab/apiserver.ts'
 import { eventually } from '../../lab/eventually.ts'
 import { openLab } from '../../lab/lab.ts'
 import { ProxyLab } from '../../lab/proxy.ts'
 import { TcpBridge } from '../../lab/tcp-bridge.ts'
+import { findPeer } from '../../peers/cache.ts'
 
-const KUBE_PROXY = join(import.meta.dirname, '..', '..', '..', '.peers', 'bin', 'kube-proxy-1.36.3')
+const KUBE_PROXY = findPeer('kube-proxy-1.36.3')
 const IP = '10.96.7.7'
 const LATE_IP = '10.96.7.8'
 
-const run = existsSync(KUBE_PROXY) ? test : test.skip
+const run = KUBE_PROXY === undefined ? test.skip : test
 
 run('kube-proxy hands over to Weft and back: no connection fails, and neither leaves rules of the other behind', async t => {
   t.timeout(120_000)
@@ -46,7 +45,7 @@ run('kube-proxy hands over to Weft and back: no connection fails, and neither le
   const kubeconfig = await api.kubeconfigFor('proxy', { commonName: 'system:kube-proxy' })
   const common = { host, kubeconfig, nodeName: 'host-1', flags: ['--proxy-mode=iptables', '--cluster-cidr=10.244.0.0/16', '--conntrack-max-per-core=0'] }
 
-  const upstream = held.use(await ProxyLab.open({ ...common, program: [KUBE_PROXY] }))
+  const upstream = held.use(await ProxyLab.open({ ...common, program: [KUBE_PROXY!] }))
   await eventually(async () => (await client.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
   await using open = await client.openTcp(IP, 80)
   const stop = new AbortController()

@@ -4,10 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ENDPOINT_SLICES } from '../../../../src/client/resources.ts'
 import { watchNftables } from '../../../../src/net/nfnetlink/nftables.ts'
 import { sliceOf, type ProxyCluster, type RunningProxy, type Size } from './cluster.ts'
+import { nextSync } from './programming.ts'
+
+type Options = Readonly<{ round: number; size: Size }>
+
+const LIMIT_MS = 15_000
 
 /** Milliseconds from the API server's answer to a write of a slice to the first commit of `table` that follows; negative when the commit was first. NaN after 15 s. */
-export async function changeOnce(cluster: ProxyCluster, { host }: RunningProxy, options: Readonly<{ table: string; round: number; size: Size }>): Promise<number> {
-  const { table, round, size } = options
+export async function changeOnce(cluster: ProxyCluster, { host }: RunningProxy, options: Options & Readonly<{ table: string }>): Promise<number> {
+  const { table } = options
   const done = Promise.withResolvers<number>()
   let touched = false
   const watch = watchNftables(event => {
@@ -15,15 +20,27 @@ export async function changeOnce(cluster: ProxyCluster, { host }: RunningProxy, 
     if (event.kind === 'generation' && touched) done.resolve(performance.now())
   }, { netns: host.netns })
   try {
-    const n = 16 + ((round * 7919) % size.services)
-    const signal = AbortSignal.timeout(60_000)
-    const current = await cluster.client.get(ENDPOINT_SLICES, { namespace: 'default', name: `svc-${n}` }, { signal })
-    const { resourceVersion } = current.metadata
-    const next = sliceOf(n, size.endpoints, 1 + (round % 2))
-    await cluster.client.update(ENDPOINT_SLICES, { ...next, metadata: { ...next.metadata, resourceVersion } }, { signal })
+    await moveEndpoint(cluster, options)
     const answered = performance.now()
-    return (await Promise.race([done.promise, delay(15_000, Number.NaN)])) - answered
+    return (await Promise.race([done.promise, delay(LIMIT_MS, Number.NaN)])) - answered
   } finally {
     watch.close()
   }
+}
+
+/** The same for a kernel that tells nobody of a change (x_tables): to the end of the proxy's sync, by its own metric. */
+export async function changeOnceByMetric(cluster: ProxyCluster, running: RunningProxy, options: Options): Promise<number> {
+  await moveEndpoint(cluster, options)
+  return nextSync(running, Date.now(), LIMIT_MS)
+}
+
+async function moveEndpoint(cluster: ProxyCluster, { round, size }: Options): Promise<void> {
+  const n = 16 + ((round * 7919) % size.services)
+  const signal = AbortSignal.timeout(60_000)
+  const current = await cluster.client.get(ENDPOINT_SLICES, { namespace: 'default', name: `svc-${n}` }, { signal })
+  const { resourceVersion } = current.metadata
+  // To where it is not yet: the proxy measured before may have left any of the two.
+  const [here, there] = [sliceOf(n, size.endpoints, 1), sliceOf(n, size.endpoints, 2)]
+  const next = current.endpoints[0]?.addresses[0] === here.endpoints[0]!.addresses[0] ? there : here
+  await cluster.client.update(ENDPOINT_SLICES, { ...next, metadata: { ...next.metadata, resourceVersion } }, { signal })
 }

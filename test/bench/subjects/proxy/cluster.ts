@@ -1,7 +1,5 @@
 // An API server filled with Services and EndpointSlices, and a host with a proxy that follows it: ours or the real one.
 
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Service } from 'kubernetes-types/core/v1.d.ts'
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts'
 import { openApiClient, type ApiClient } from '../../../../src/client/api-client.ts'
@@ -12,16 +10,16 @@ import { ApiServerLab } from '../../../lab/apiserver.ts'
 import { openLab, type Host } from '../../../lab/lab.ts'
 import { ProxyLab } from '../../../lab/proxy.ts'
 import { TcpBridge } from '../../../lab/tcp-bridge.ts'
+import { findPeer } from '../../../peers/cache.ts'
 
 export type Size = Readonly<{ services: number; endpoints: number }>
 
 export const NODE = 'bench-1'
 const KUBE_PROXY_VERSION = '1.36.3'
 export const KUBE_PROXY_NAME = `kube-proxy ${KUBE_PROXY_VERSION}`
-const KUBE_PROXY = join(import.meta.dirname, '..', '..', '..', '..', '.peers', 'bin', `kube-proxy-${KUBE_PROXY_VERSION}`)
 
 /** Path of the real kube-proxy, if `npm run peers` has fetched it. */
-export const kubeProxy = (): string | undefined => (existsSync(KUBE_PROXY) ? KUBE_PROXY : undefined)
+export const kubeProxy = (): string | undefined => findPeer(`kube-proxy-${KUBE_PROXY_VERSION}`)
 
 /** 10.96.0.0/12 from its start; the last service has the highest number. */
 export const clusterIp = (n: number): string => `10.${96 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`
@@ -81,7 +79,7 @@ export class ProxyCluster implements AsyncDisposable {
   }
 
   /** A fresh host with a proxy that is just starting. Dispose of it to remove the host and all rules with it. */
-  async startProxy(program: 'weft' | 'kube-proxy', flags: readonly string[]): Promise<RunningProxy> {
+  async startProxy(program: 'weft' | 'kube-proxy', flags: readonly string[], variant?: 'nft' | 'legacy'): Promise<RunningProxy> {
     await using held = new AsyncDisposableStack()
     const lab = held.use(await openLab({ hosts: 1 }))
     const host = lab.host(1)
@@ -90,6 +88,7 @@ export class ProxyCluster implements AsyncDisposable {
     const proxy = held.use(ProxyLab.start({
       host, kubeconfig: this.#kubeconfig, nodeName: NODE,
       flags: ['--cluster-cidr=10.128.0.0/9', '--conntrack-max-per-core=0', ...flags],
+      ...(variant === undefined ? {} : { variant }),
       ...(program === 'kube-proxy' ? { program: [kubeProxy()!] } : {}),
     }))
     const all = held.move()
