@@ -45,7 +45,7 @@ export class HttpEndpoints implements AsyncDisposable {
           log.error({ err, path }, 'an endpoint failed')
           return { status: 500, body: `${(err as Error).message}\n` }
         })
-        .then(({ status, body, contentType }) => response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(body))
+        .then(({ status, body, contentType }) => response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }).end(body))
     }
     const server = tls === undefined ? createServer(listener) : createSecureServer({ cert: tls.certificatePem, key: tls.privateKeyPem, minVersion: 'TLSv1.2' }, listener)
     try {

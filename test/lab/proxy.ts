@@ -25,6 +25,8 @@ export type ProxyLabOptions = Readonly<{
   program?: readonly string[]
   /** Puts iptables-nft or iptables-legacy in front under the plain names. */
   variant?: 'nft' | 'legacy'
+  /** Where programs are looked for, instead of where this process does. */
+  path?: string
 }>
 
 export class ProxyLab implements AsyncDisposable {
@@ -71,7 +73,8 @@ export class ProxyLab implements AsyncDisposable {
   }
 
   get #env(): NodeJS.ProcessEnv {
-    const path = `${this.#options.variant === undefined ? '' : `${join(this.directory, 'bin')}:`}${systemPath(process.env['PATH'])}`
+    const { variant, path: given = systemPath(process.env['PATH']) } = this.#options
+    const path = variant === undefined ? given : `${join(this.directory, 'bin')}:${given}`
     return { NODE_COMPILE_CACHE: join(ROOT, '.cache', 'compiled'), ...process.env, PATH: path, XTABLES_LOCKFILE: join(this.directory, 'xtables.lock') }
   }
 

@@ -26,6 +26,7 @@ export function effectiveConfig(config: ProxyConfig): object {
     bindAddressHardFail: config.bindAddressHardFail,
     healthzBindAddress: at(config.healthz),
     metricsBindAddress: at(config.metrics),
+    enableProfiling: config.profiling,
     hostnameOverride: config.hostnameOverride,
     clientConnection: { kubeconfig: config.kubeconfig },
     clusterCIDR: Object.values(config.clusterCidrs).map(formatPrefix).join(','),

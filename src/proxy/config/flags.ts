@@ -39,7 +39,7 @@ export const CONFIG_FLAGS: readonly Flag[] = [
   flag('kube-api-burst', 'number', 'accepted; Weft sends next to nothing', 'clientConnection.burst'),
   flag('kube-api-content-type', 'text', 'accepted; Weft speaks JSON', 'clientConnection.contentType'),
   flag('oom-score-adj', 'number', 'how ready the kernel is to kill this process', 'oomScoreAdj'),
-  flag('profiling', 'boolean', 'accepted; Node has its own', 'enableProfiling'),
+  flag('profiling', 'boolean', 'answer /debug/pprof with a word about the profilers of Node', 'enableProfiling'),
   flag('show-hidden-metrics-for-version', 'text', 'accepted', 'showHiddenMetricsForVersion'),
   flag('feature-gates', 'gates', 'AllowServiceExternalIPs=true|false; others are ignored', 'featureGates'),
 ]

@@ -24,6 +24,8 @@ export type ProxyConfig = Readonly<{
   /** Undefined: not served. */
   healthz: HostPort | undefined
   metrics: HostPort | undefined
+  /** Asked for kube-proxy's profiler, which is refused with a word about Node's. */
+  profiling: boolean
   hostnameOverride: string
   kubeconfig: string
   master: string

@@ -69,6 +69,7 @@ export function readConfig(tree: Readonly<Record<string, unknown>>): ProxyConfig
     bindAddressHardFail: top.boolean('bindAddressHardFail', false),
     healthz: hostPort(top.text('healthzBindAddress', '') || `${any}:${HEALTHZ_PORT}`, 'healthzBindAddress', HEALTHZ_PORT),
     metrics: hostPort(top.text('metricsBindAddress', '') || `${loopback}:${METRICS_PORT}`, 'metricsBindAddress', METRICS_PORT),
+    profiling: top.boolean('enableProfiling', false),
     hostnameOverride: top.text('hostnameOverride', ''),
     kubeconfig: client.text('kubeconfig', ''),
     master: top.text('master', ''),

@@ -11,4 +11,5 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'proxy-nftables', about: 'the service proxy in nftables mode beside a real kube-proxy', load: () => import('./proxy-nftables.ts') },
   { name: 'startup', about: 'start of a cluster, from nothing to the first answer at a node port, beside the same hosts of upstream parts', load: () => import('./startup.ts') },
   { name: 'latency', about: 'new connections beside many services and beside few, both modes', load: () => import('./latency.ts') },
+  { name: 'footprint', about: 'resident memory and idle processor time of every daemon', load: () => import('./footprint.ts') },
 ]

@@ -41,7 +41,7 @@ async function changes(cluster: ProxyCluster, size: Size, variant: 'nft' | 'lega
   const samples: number[][] = []
   const memory: number[][] = []
   for (const name of programs()) {
-    await using running = await cluster.startProxy(name, FLAGS, variant)
+    await using running = await cluster.startProxy(name, FLAGS, { variant })
     if ((await firstSync(running, LIMIT_MS, context.signal)) === undefined) {
       skips.push({ key: `${name}/${key}`, reason: `${name} had not finished its first sync after ${LIMIT_MS / 1000} s` })
       continue

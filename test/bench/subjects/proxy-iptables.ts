@@ -38,7 +38,7 @@ async function firstProgramming(cluster: ProxyCluster, { size, variant, rounds }
     once: async () => {
       // Once is enough to know that it does not finish.
       if (unfinished && name === 'kube-proxy') return LIMIT_MS
-      await using running = await cluster.startProxy(name, FLAGS, variant)
+      await using running = await cluster.startProxy(name, FLAGS, { variant })
       const ms = await firstSync(running, LIMIT_MS, context.signal)
       if (ms === undefined && name === 'weft') throw new Error('the first sync did not end in time')
       unfinished ||= ms === undefined

@@ -43,6 +43,9 @@ export const sliceOf = (n: number, endpoints: number, shift = 0): EndpointSlice 
   })),
 })
 
+/** `program`: how to start ours, when not from the sources. */
+export type StartOptions = Readonly<{ variant?: 'nft' | 'legacy'; program?: readonly string[] }>
+
 export class ProxyCluster implements AsyncDisposable {
   readonly api: ApiServerLab
   readonly client: ApiClient
@@ -79,7 +82,7 @@ export class ProxyCluster implements AsyncDisposable {
   }
 
   /** A fresh host with a proxy that is just starting. Dispose of it to remove the host and all rules with it. */
-  async startProxy(program: 'weft' | 'kube-proxy', flags: readonly string[], variant?: 'nft' | 'legacy'): Promise<RunningProxy> {
+  async startProxy(program: 'weft' | 'kube-proxy', flags: readonly string[], { variant, program: own }: StartOptions = {}): Promise<RunningProxy> {
     await using held = new AsyncDisposableStack()
     const lab = held.use(await openLab({ hosts: 1 }))
     const host = lab.host(1)
@@ -89,7 +92,7 @@ export class ProxyCluster implements AsyncDisposable {
       host, kubeconfig: this.#kubeconfig, nodeName: NODE,
       flags: ['--cluster-cidr=10.128.0.0/9', '--conntrack-max-per-core=0', ...flags],
       ...(variant === undefined ? {} : { variant }),
-      ...(program === 'kube-proxy' ? { program: [kubeProxy()!] } : {}),
+      ...(program === 'kube-proxy' ? { program: [kubeProxy()!] } : own === undefined ? {} : { program: own }),
     }))
     const all = held.move()
     return { host, proxy, startedAt, [Symbol.asyncDispose]: () => all.disposeAsync() }
