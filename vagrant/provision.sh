@@ -35,7 +35,7 @@ install_kubelet() {
 # containerd with systemd's cgroups, and the network that the agent writes.
 configure_containerd() {
   mkdir -p /etc/containerd
-  containerd config default | sed -e 's/SystemdCgroup = false/SystemdCgroup = true/' ${WEFT_PAUSE_IMAGE:+-e "s#\(sandbox\(_image\)\? *= *\)['\"].*['\"]#\1'$WEFT_PAUSE_IMAGE'#"} >/etc/containerd/config.toml
+  containerd config default | sed -e 's/SystemdCgroup = false/SystemdCgroup = true/' -e 's#bin_dir = .*#bin_dir = "/opt/cni/bin"#' ${WEFT_PAUSE_IMAGE:+-e "s#\(sandbox\(_image\)\? *= *\)['\"].*['\"]#\1'$WEFT_PAUSE_IMAGE'#"} >/etc/containerd/config.toml
   systemctl enable --quiet containerd
   systemctl restart containerd
 }

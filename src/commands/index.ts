@@ -13,6 +13,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'install', summary: 'make this machine a host of a cluster: release, configuration, systemd units', load: () => import('./install.ts') },
   { name: 'join', summary: 'make this machine a worker of a cluster, with a token', load: () => import('./join.ts') },
   { name: 'token', summary: 'make, show and remove the tokens with which machines join', load: () => import('./token.ts') },
+  { name: 'renew', summary: 'get this machine new certificates before the old ones end', load: () => import('./renew.ts') },
   { name: 'doctor', summary: 'tell what is in the way of Weft on this machine, and what to do', load: () => import('./doctor.ts') },
   { name: 'uninstall', summary: 'remove what install and join placed on this machine', load: () => import('./uninstall.ts') },
   { name: 'apiserver', summary: 'store and serve the cluster\'s objects, as kube-apiserver does', load: () => import('./apiserver.ts') },

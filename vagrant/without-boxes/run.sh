@@ -48,7 +48,7 @@ for name in "${names[@]}"; do
   inside ip tuntap add "tap$number" mode tap
   inside ip link set "tap$number" master br0 up
   # The first interface is what VirtualBox gives every machine: 10.0.2.15 behind a NAT of its own.
-  inside qemu-system-x86_64 -accel "$QEMU_ACCEL" -cpu "$QEMU_CPU" -smp 2 -m "$WEFT_MEMORY" -nographic -no-reboot \
+  inside qemu-system-x86_64 -accel "$QEMU_ACCEL" -cpu "$QEMU_CPU" -smp 2 -m "$WEFT_MEMORY" -nographic \
     -kernel "$folder/vmlinuz" -initrd "$folder/initrd.img" -append "root=/dev/vda rw console=ttyS0 quiet box.name=$name box.address=$(address_of "$name")" \
     -drive "file=$work/$name.qcow2,if=virtio,cache=unsafe" \
     -netdev user,id=nat -device virtio-net-pci,netdev=nat,mac=52:54:00:12:34:56,addr=3 \
@@ -70,7 +70,8 @@ environment="WEFT_OFFLINE=1 WEFT_CONTROL_PLANE=$WEFT_PREFIX.10 WEFT_TOKEN=$token
 for name in "${names[@]}"; do
   role=worker
   [ "$name" != control-plane ] || role=control-plane
-  on "$(address_of "$name")" "$environment WEFT_ROLE=$role bash /weft/vagrant/provision.sh" 2>&1 | tee "$work/$name.provision.log"
+  on "$(address_of "$name")" 'cat >/root/provision.sh' <"$here/../provision.sh"
+  on "$(address_of "$name")" "$environment WEFT_ROLE=$role bash /root/provision.sh" 2>&1 | tee "$work/$name.provision.log"
   [ "$WEFT_RUNTIME" != kubelet ] || on "$(address_of "$name")" 'for image in /var/lib/images/*.tar; do ctr -n k8s.io images import "$image" >/dev/null; done'
   echo "$name is provisioned after $((SECONDS - started)) s"
 done

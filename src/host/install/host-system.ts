@@ -21,6 +21,8 @@ export interface HostSystem {
   reload(options: Cancel): Promise<void>
   /** Enables units and starts them, or starts those anew that run. */
   start(units: readonly string[], options: Cancel): Promise<void>
+  /** Starts those of the units anew that run. */
+  startAnew(units: readonly string[], options: Cancel): Promise<void>
   /** Stops units and disables them; ones that do not exist are passed over. */
   stop(units: readonly string[], options: Cancel): Promise<void>
   /** Runs a command of the installed release, such as `proxy --cleanup`; false when it failed. */
@@ -49,6 +51,9 @@ export const realSystem: HostSystem = {
     await run('systemctl', ['enable', '--quiet', ...units.map(service)], signal)
     for (const unit of units) await run('systemctl', ['restart', service(unit)], signal)
   },
+  async startAnew(units, { signal }) {
+    for (const unit of units) if (await exists(unit, signal)) await run('systemctl', ['try-restart', service(unit)], signal)
+  },
   async stop(units, { signal }) {
     for (const unit of units) {
       if (await exists(unit, signal)) await run('systemctl', ['disable', '--quiet', '--now', service(unit)], signal)
@@ -61,11 +66,12 @@ export const realSystem: HostSystem = {
 
 /** For `--root`: files only. */
 export const noSystem: HostSystem = {
-  loadableModules: async () => [], prepareKernel: async () => ({}), restoreKernel: async () => {}, reload: async () => {}, start: async () => {}, stop: async () => {},
+  loadableModules: async () => [], prepareKernel: async () => ({}), restoreKernel: async () => {}, reload: async () => {}, start: async () => {}, startAnew: async () => {}, stop: async () => {},
   weft: async () => ({ ok: true, said: '' }),
 }
 
-const service = (unit: string): string => `${unit}.service`
+/** A unit without a kind is a service (systemd.unit(5)). */
+const service = (unit: string): string => (unit.includes('.') ? unit : `${unit}.service`)
 
 const exists = (unit: string, signal: AbortSignal): Promise<boolean> => run('systemctl', ['cat', service(unit)], signal).then(() => true, () => false)
 

@@ -7,7 +7,7 @@ import type { HostFiles } from './host-files.ts'
 import type { HostSystem } from './host-system.ts'
 import type { Journal } from './placement.ts'
 import { planHost } from './plan-host.ts'
-import { unitsOf } from './plan-units.ts'
+import { RENEWAL_TIMER, unitsOf } from './plan-units.ts'
 import { JOURNAL, NODE_KUBECONFIG, STATE } from '../host-paths.ts'
 import { replaceFile } from '../../ops/replace-file.ts'
 import { InputError } from '../../ops/errors.ts'
@@ -57,7 +57,7 @@ export async function installHost(options: InstallOptions): Promise<void> {
   await options.prepare()
   await system.reload({ signal })
   const units = unitsOf(settings)
-  await system.start(units, { signal })
+  await system.start([...units, RENEWAL_TIMER], { signal })
   tell(await files.read(NODE_KUBECONFIG) === undefined ? `${units.join(', ')} enabled; they run once the host has joined` : `${units.join(', ')} run`)
   await removeOldReleases(files, release)
 }

@@ -4,7 +4,7 @@ import { COMMAND, CONFIG, CURRENT, KUBECONFIGS, LIBRARY, NET_CONFIG, PKI, STATE,
 import { formatNetConfig, type HostSettings } from '../settings.ts'
 import { formatFlagFile, type FlagLine } from './flag-file.ts'
 import { agentFlags, apiServerFlags, controllerManagerFlags, nodeFlags, proxyConfig } from './plan-flags.ts'
-import { flagFileOf, formatUnit, unitsOf, type UnitName } from './plan-units.ts'
+import { flagFileOf, formatRenewal, formatUnit, unitsOf, type UnitName } from './plan-units.ts'
 import type { Placement } from './placement.ts'
 
 /** Kernel modules that the parts need; those that the kernel has built in or lacks are not loaded. */
@@ -34,6 +34,7 @@ export function planHost(settings: HostSettings, release: string, facts: HostFac
     ...(facts.loadableModules.length === 0 ? [] : [file('/etc/modules-load.d/weft.conf', `# For Weft: loaded at boot (modules-load.d(5)).\n${facts.loadableModules.join('\n')}\n`)]),
     conf(NET_CONFIG, formatNetConfig(settings)),
     conf(`${CONFIG}/proxy.yaml`, proxyConfig(settings)),
+    ...Object.entries(formatRenewal(documentation)).map(([name, content]) => file(`${UNITS}/${name}`, content)),
     ...unitsOf(settings).flatMap(name => [file(`${UNITS}/${name}.service`, formatUnit(name, documentation)), ...flagFile(name, settings)]),
   ]
 }

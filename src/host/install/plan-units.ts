@@ -115,3 +115,14 @@ export function formatUnit(name: UnitName, documentation: string): string {
     '',
   ].join('\n')
 }
+
+/** Looks every day whether certificates have to be renewed; at its own hour on every host, and after a host was off. */
+export const RENEWAL_TIMER = 'weft-renew.timer'
+
+export const formatRenewal = (documentation: string): Readonly<Record<string, string>> => ({
+  [RENEWAL_TIMER]: ['[Unit]', 'Description=Weft: renew certificates in time', '', '[Timer]', 'OnCalendar=daily', 'RandomizedDelaySec=12h', 'Persistent=yes', '', '[Install]', 'WantedBy=timers.target', ''].join('\n'),
+  'weft-renew.service': [
+    '[Unit]', 'Description=Weft: renew certificates in time', `Documentation=file:${documentation}/install.md`, `ConditionPathExists=${NODE_KUBECONFIG}`, 'Wants=network-online.target', 'After=network-online.target', '',
+    '[Service]', 'Type=oneshot', 'Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', `ExecStart=${PROGRAM} renew`, ...MODEST, 'ProtectHome=yes', 'PrivateTmp=yes', '',
+  ].join('\n'),
+})

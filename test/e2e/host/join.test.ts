@@ -9,12 +9,15 @@ import { isForbidden, isNotFound, isUnauthorized } from '../../../src/client/err
 import { clusterObjects, ensureClusterObjects } from '../../../src/host/cluster/cluster-objects.ts'
 import { configFor, parsePins } from '../../../src/host/join/discovery.ts'
 import { joinCluster } from '../../../src/host/join/join-cluster.ts'
+import { renewCredentials } from '../../../src/host/join/renew.ts'
+import { NODE_KUBECONFIG } from '../../../src/host/host-paths.ts'
+import { HostFiles } from '../../../src/host/install/host-files.ts'
 import { createToken, joiningToken, newBootstrapToken } from '../../../src/host/join/tokens.ts'
 import { DEFAULT_CLUSTER } from '../../../src/host/settings.ts'
 import { createSigningRequest } from '../../../src/ops/certificates/signing-request.ts'
 import { publicKeyPin } from '../../../src/ops/certificates/authority.ts'
 import { silentLog } from '../../../src/ops/log.ts'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { ApiServerLab } from '../../lab/apiserver.ts'
 import { ControllerManagerLab } from '../../lab/controller-manager.ts'
 import { eventually } from '../../lab/eventually.ts'
@@ -61,10 +64,18 @@ test('a token and the authority\'s hash turn a machine into a node that may do w
     // Agent and proxy of the host run with the same credentials.
     t.true((await node.list(SERVICES, { signal })).items.length > 0)
     await refusedBy(t, node.list(SECRETS, { signal }), isForbidden)
-    // A second certificate for itself, as renewal asks for, is approved by being who it is.
-    const { requestPem } = await createSigningRequest({ commonName: 'system:node:worker-1', organizations: ['system:nodes'] })
-    await node.create(CERTIFICATE_SIGNING_REQUESTS, { metadata: { name: 'again' }, spec: { request: Buffer.from(requestPem).toString('base64'), signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['client auth', 'digital signature'] } }, { signal })
-    await eventually(async () => (await cluster.admin.get(CERTIFICATE_SIGNING_REQUESTS, { name: 'again' }, { signal })).status?.certificate !== undefined, { timeoutMs: 20_000 })
+    // A second certificate for itself is approved by being who it is: that is how it is renewed.
+    const root = cluster.lab.path('worker')
+    const files = new HostFiles(root)
+    mkdirSync(files.at('/etc/weft/kubeconfigs'), { recursive: true })
+    writeFileSync(files.at(NODE_KUBECONFIG), kubeconfig, { mode: 0o600 })
+    const options = { files, settings: { ...settings, role: 'worker', nodeName: 'worker-1', nodeIp: '192.0.2.2', apiServer: cluster.lab.url, runtime: 'processes' }, nowMs: Date.now(), signal } as const
+    t.deepEqual(await renewCredentials({ ...options, force: false }), [])
+    t.true((await renewCredentials({ ...options, nowMs: Date.now() + 300 * 86_400_000, force: false })).includes('weft-agent'))
+    const renewed = await files.read(NODE_KUBECONFIG)
+    t.not(renewed, kubeconfig)
+    await using again = await clientOf(cluster.lab, renewed!)
+    t.is((await again.get(NODES, { name: 'worker-1' }, { signal })).metadata.name, 'worker-1')
   })
 })
 

@@ -1,5 +1,8 @@
 // deploy/weft.yml says what the code says, and its own parts fit together.
 
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { AGENT_RULES } from '../../../src/cluster/agent-role.ts'
 import { FLAGS } from '../../../src/agent/flags/flag-table.ts'
@@ -34,4 +37,13 @@ test('every flag exists, every mount has its volume, and nothing is used that is
     t.deepEqual(set['spec'].selector.matchLabels, set['spec'].template.metadata.labels)
     if (container.args[0] === 'agent') for (const word of container.args.slice(1)) t.true(known.has(/^--([\w-]+)/.exec(word)![1]!), word)
   }
+})
+
+test('the image has every program that agent and proxy call, and copies nothing that is not there', t => {
+  const root = join(import.meta.dirname, '..', '..', '..')
+  const dockerfile = readFileSync(join(root, 'deploy', 'Dockerfile'), 'utf8')
+  const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '))
+  const packages = execFileSync('sh', ['-c', '. runtime/setup.sh; for program in $(programs_of agent) $(programs_of proxy); do package_of apt-get $program; done'], { cwd: root, encoding: 'utf8', env: { ...process.env, root, cache: join(root, '.cache') } })
+  for (const name of packages.trim().split('\n')) t.true(new RegExp(`install [^&]*\\b${name}\\b`).test(last), name)
+  for (const [, path] of dockerfile.matchAll(/(?:make -C|node) ([\w/.]+\/[\w.-]+)/g)) t.true(existsSync(join(root, path!)), path)
 })

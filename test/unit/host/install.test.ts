@@ -104,7 +104,7 @@ test('a host that becomes a worker loses the units of the control plane', async 
   await withHost(async files => {
     await files.place(plan(), { release: '1' })
     await files.place(plan({ role: 'worker' }), { release: '1' })
-    t.deepEqual(globSync('etc/systemd/system/*', { cwd: files.root }).map(path => path.split('/').at(-1)).sort(), ['weft-agent.service', 'weft-node.service', 'weft-proxy.service'])
+    t.deepEqual(globSync('etc/systemd/system/*', { cwd: files.root }).map(path => path.split('/').at(-1)).sort(), ['weft-agent.service', 'weft-node.service', 'weft-proxy.service', 'weft-renew.service', 'weft-renew.timer'])
   })
 })
 
@@ -138,10 +138,10 @@ test('systemd finds nothing to complain about in the units', async t => {
     const folder = files.at('/units')
     mkdirSync(folder)
     for (const placement of plan()) {
-      if (placement.kind !== 'file' || !placement.path.endsWith('.service')) continue
+      if (placement.kind !== 'file' || !placement.path.startsWith('/etc/systemd/system/')) continue
       writeFileSync(join(folder, placement.path.split('/').at(-1)!), placement.content.replaceAll('/usr/local/lib/weft/current/runtime/bin/node', process.execPath))
     }
-    const { stdout, stderr } = await promisify(execFile)('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', ...unitsOf(SETTINGS).map(name => join(folder, `${name}.service`))])
+    const { stdout, stderr } = await promisify(execFile)('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', ...unitsOf(SETTINGS).map(name => join(folder, `${name}.service`)), join(folder, 'weft-renew.timer')])
     t.deepEqual([stdout, stderr], ['', ''])
   })
 })
