@@ -70,8 +70,9 @@ environment="WEFT_OFFLINE=1 WEFT_CONTROL_PLANE=$WEFT_PREFIX.10 WEFT_TOKEN=$token
 for name in "${names[@]}"; do
   role=worker
   [ "$name" != control-plane ] || role=control-plane
-  on "$(address_of "$name")" 'cat >/root/provision.sh' <"$here/../provision.sh"
-  on "$(address_of "$name")" "$environment WEFT_ROLE=$role bash /root/provision.sh" 2>&1 | tee "$work/$name.provision.log"
+  # The checkout as it is now, as `vagrant rsync` would bring it.
+  (cd "$here/../.." && git ls-files -z --cached --others --exclude-standard -- . ':!package-lock.json' | tar --null --files-from=- --ignore-failed-read -cf -) | on "$(address_of "$name")" 'tar -C /weft -xf -'
+  on "$(address_of "$name")" "$environment WEFT_ROLE=$role bash /weft/vagrant/provision.sh" 2>&1 | tee "$work/$name.provision.log"
   [ "$WEFT_RUNTIME" != kubelet ] || on "$(address_of "$name")" 'for image in /var/lib/images/*.tar; do ctr -n k8s.io images import "$image" >/dev/null; done'
   echo "$name is provisioned after $((SECONDS - started)) s"
 done

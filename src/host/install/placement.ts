@@ -1,7 +1,8 @@
 // What an installation consists of, as data: one applier puts it in place, one remover takes it away.
 
 export type Placement =
-  | Readonly<{ kind: 'folder'; path: string; mode: number }>
+  /** `shared`: others use it as well, so that it only goes with us if it came with us. */
+  | Readonly<{ kind: 'folder'; path: string; mode: number; shared: boolean }>
   /** `edited: 'keep'`: the host's administrator may change it, and an upgrade leaves what he wrote. */
   | Readonly<{ kind: 'file'; path: string; mode: number; content: string; edited: 'keep' | 'replace' }>
   | Readonly<{ kind: 'link'; path: string; target: string }>

@@ -1,6 +1,6 @@
 // Everything that an installation places on a host, apart from the release itself and what is secret.
 
-import { COMMAND, CONFIG, CURRENT, KUBECONFIGS, LIBRARY, NET_CONFIG, PKI, STATE, UNITS } from '../host-paths.ts'
+import { CNI_CONFIG, CNI_PROGRAMS, COMMAND, CONFIG, CURRENT, KUBECONFIGS, LIBRARY, NET_CONFIG, PKI, STATE, UNITS } from '../host-paths.ts'
 import { formatNetConfig, type HostSettings } from '../settings.ts'
 import { formatFlagFile, type FlagLine } from './flag-file.ts'
 import { agentFlags, apiServerFlags, controllerManagerFlags, nodeFlags, proxyConfig } from './plan-flags.ts'
@@ -28,6 +28,8 @@ export function planHost(settings: HostSettings, release: string, facts: HostFac
   return [
     folder(LIBRARY, 0o755), folder(CONFIG, 0o755), folder(KUBECONFIGS, 0o700), folder(STATE, 0o700),
     ...(settings.role === 'control-plane' ? [folder(PKI, 0o700)] : []),
+    // There before the agent, which may write nowhere else below /etc and /opt.
+    ...['/etc/cni', CNI_CONFIG, '/opt/cni', CNI_PROGRAMS].map(sharedFolder),
     { kind: 'link', path: CURRENT, target: release },
     { kind: 'link', path: COMMAND, target: `${CURRENT}/weft` },
     file('/etc/sysctl.d/90-weft.conf', sysctls()),
@@ -39,7 +41,8 @@ export function planHost(settings: HostSettings, release: string, facts: HostFac
   ]
 }
 
-const folder = (path: string, mode: number): Placement => ({ kind: 'folder', path, mode })
+const folder = (path: string, mode: number): Placement => ({ kind: 'folder', path, mode, shared: false })
+const sharedFolder = (path: string): Placement => ({ kind: 'folder', path, mode: 0o755, shared: true })
 const file = (path: string, content: string): Placement => ({ kind: 'file', path, mode: 0o644, content, edited: 'replace' })
 const conf = (path: string, content: string): Placement => ({ kind: 'file', path, mode: 0o644, content, edited: 'keep' })
 

@@ -20,8 +20,9 @@ export const BESIDE = '.new'
 export function planPlacement(wanted: Placement, observed: Observed, earlier: Placed | undefined): PlacementPlan {
   const { kind, path } = wanted
   if (kind === 'folder') {
-    // Only folders of our own name are placed; at the end they go if nothing is in them.
-    return { action: observed?.kind === 'folder' ? 'none' : 'make', placed: { kind, path } }
+    const isThere = observed?.kind === 'folder'
+    // Folders of our own name are ours whoever made them; at the end all go in which nothing is left.
+    return { action: isThere ? 'none' : 'make', placed: wanted.shared && isThere ? earlier : { kind, path } }
   }
   const sha256 = digestOf(kind === 'file' ? wanted.content : wanted.target)
   const former = earlier === undefined ? (observed?.kind === 'folder' ? undefined : observed) : earlier.former

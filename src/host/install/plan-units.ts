@@ -1,6 +1,6 @@
 // The systemd units of a host (systemd.service(5), systemd.exec(5)), each with as little as its daemon can do with.
 
-import { AUTHORITY, BUNDLE, CONFIG, CONTROLLER_MANAGER_KUBECONFIG, CURRENT, NODE_KUBECONFIG, SERVER, TOKENS } from '../host-paths.ts'
+import { AUTHORITY, BUNDLE, CNI_CONFIG, CNI_PROGRAMS, CONFIG, CONTROLLER_MANAGER_KUBECONFIG, CURRENT, NODE_KUBECONFIG, SERVER, TOKENS } from '../host-paths.ts'
 import type { HostSettings } from '../settings.ts'
 
 export type UnitName = 'weft-apiserver' | 'weft-controller-manager' | 'weft-agent' | 'weft-proxy' | 'weft-node'
@@ -57,6 +57,8 @@ const UNIT_TABLE: Readonly<Record<UnitName, Unit>> = {
       // SYS_ADMIN enters the namespaces of pods; DAC_READ_SEARCH and SYS_PTRACE reach those that are named by a process.
       ...rootWith('CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_ADMIN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_SYS_PTRACE'),
       'StateDirectory=weft', 'RuntimeDirectory=weft flannel', 'RuntimeDirectoryPreserve=yes', 'DeviceAllow=/dev/net/tun rw',
+      // ProtectSystem=full shows /etc read-only.
+      `ReadWritePaths=-${CNI_CONFIG} -${CNI_PROGRAMS}`,
     ],
   },
   'weft-proxy': {
