@@ -14,7 +14,7 @@ const weft = async (...args: readonly string[]): Promise<string> => (await run(p
 test('what is installed runs without the checkout, keeps its settings at an upgrade, and goes without a trace', async t => {
   const root = mkdtempSync(join(tmpdir(), 'weft-install-'))
   try {
-    for (const folder of ['etc/sysctl.d', 'etc/modules-load.d', 'etc/systemd/system', 'usr/local/bin', 'usr/local/lib', 'var/lib']) mkdirSync(join(root, folder), { recursive: true })
+    for (const folder of ['etc/sysctl.d', 'etc/modules-load.d', 'etc/systemd/system', 'opt', 'usr/local/bin', 'usr/local/lib', 'var/lib']) mkdirSync(join(root, folder), { recursive: true })
     const before = globSync('**', { cwd: root }).sort()
     const said = await weft('install', '--root', root, '--role', 'control-plane', '--node-ip', '192.0.2.1', '--node-name', 'one', '--backend', 'host-gw')
     t.regex(said, /release \/usr\/local\/lib\/weft\//)

@@ -65,7 +65,7 @@ test('whatever lay at the paths before is there again after uninstalling', async
         writeFileSync(files.at(path), content)
       }
       // Parents that the host has anyway.
-      for (const folder of ['/etc/sysctl.d', '/etc/modules-load.d', '/etc/systemd/system', '/usr/local/bin', '/usr/local/lib', '/var/lib']) mkdirSync(files.at(folder), { recursive: true })
+      for (const folder of ['/etc/sysctl.d', '/etc/modules-load.d', '/etc/systemd/system', '/usr/local/bin', '/usr/local/lib', '/var/lib', '/opt']) mkdirSync(files.at(folder), { recursive: true })
       const start = snapshot(files.root)
       await files.place(plan(), { release: '1' })
       if (upgrade) await files.place(plan({ role: 'worker' }, '/usr/local/lib/weft/2'), { release: '2' })
