@@ -44,13 +44,13 @@ inside ip link set br0 up
 number=0
 for name in "${names[@]}"; do
   number=$((number + 1))
-  qemu-img create -q -f qcow2 -b "$folder/root.img" -F raw "$work/$name.qcow2"
   inside ip tuntap add "tap$number" mode tap
   inside ip link set "tap$number" master br0 up
+  # What a machine writes goes to a file of its own that ends with it.
   # The first interface is what VirtualBox gives every machine: 10.0.2.15 behind a NAT of its own.
   inside qemu-system-x86_64 -accel "$QEMU_ACCEL" -cpu "$QEMU_CPU" -smp 2 -m "$WEFT_MEMORY" -nographic \
     -kernel "$folder/vmlinuz" -initrd "$folder/initrd.img" -append "root=/dev/vda rw console=ttyS0 quiet box.name=$name box.address=$(address_of "$name")" \
-    -drive "file=$work/$name.qcow2,if=none,id=disk,cache=unsafe" -device virtio-blk-pci,drive=disk,addr=5 \
+    -drive "file=$folder/root.img,format=raw,if=none,id=disk,snapshot=on" -device virtio-blk-pci,drive=disk,addr=5 \
     -netdev user,id=nat -device virtio-net-pci,netdev=nat,mac=52:54:00:12:34:56,addr=3 \
     -netdev "tap,id=private,ifname=tap$number,script=no,downscript=no" -device "virtio-net-pci,netdev=private,mac=52:54:00:77:00:0$number,addr=4" \
     </dev/null >"$work/$name.console.log" 2>&1 &
