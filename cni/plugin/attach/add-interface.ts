@@ -121,7 +121,7 @@ async function wire(host: CniHost, request: CniRequest, options: AddOptions & Re
     ? host.network.getLink(hostName)
     : await host.network.waitForLink(hostName, isForwarding, { signal: AbortSignal.any([signal, AbortSignal.timeout(FORWARDING_LIMIT_MS)]) })
   host.reached('add:forwarding')
-  if (ips.length > 0) await announcePod({ netnsFd: options.pod.fd, link: podLink }, { clock: host.clock, signal })
+  if (ips.length > 0) await announcePod({ netnsFd: options.pod.fd, link: podLink, ips }, { clock: host.clock, signal })
   introduce(host, { linkIndex: bridge.gateway.index, addresses: record.addresses, mac: podLink.mac ?? podMac })
   return {
     interfaces: [

@@ -47,16 +47,20 @@ export async function allocate(
   const folder = join(ipam.storage.dataDir, options.network)
   const storage: AddressStorage = { kind: 'host-local', folder }
   await host.store.put({ ...draft, storage }) // names the folder in which a crash may leave files
+  let plan: readonly Allocation[]
   try {
-    const plan = await reserveInFolder(folder, { owner: draft, sets, requested: ipam.requested }, { clock: host.clock, signal: options.signal })
-    const record: Attachment = { ...draft, storage, addresses: plan.map(held) }
+    plan = await reserveInFolder(folder, { owner: draft, sets, requested: ipam.requested }, { clock: host.clock, signal: options.signal })
+  } catch (error) {
+    // All or nothing: what stands there for this owner is somebody else's work, and stays.
+    await host.store.remove({ ...draft, storage })
+    throw error
+  }
+  const record: Attachment = { ...draft, storage, addresses: plan.map(held) }
+  try {
     await host.store.put(record)
     return record
   } catch (error) {
-    // "Exists already" means that somebody else made them for this owner: they stay.
-    if (!(error instanceof CniError && error.code === 'CNI_ATTACHMENT_EXISTS')) {
-      await releaseInFolder(folder, draft, { clock: host.clock, signal: AbortSignal.timeout(RELEASE_LIMIT_MS) })
-    }
+    await releaseInFolder(folder, draft, { clock: host.clock, signal: AbortSignal.timeout(RELEASE_LIMIT_MS) })
     await host.store.remove({ ...draft, storage })
     throw error
   }

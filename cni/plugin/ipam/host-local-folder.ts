@@ -24,7 +24,7 @@ export async function reserveInFolder(
   request: Readonly<{ owner: AttachmentId; sets: readonly RangeSet[]; requested: readonly Address[] }>,
   options: FolderOptions,
 ): Promise<readonly Allocation[]> {
-  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  writing(folder, () => mkdirSync(folder, { recursive: true, mode: 0o755 }))
   return await locked(folder, options, () => {
     const files = readReservations(folder, options.clock.now())
     const mine = files.filter(file => isOwner(file.content, request.owner))
@@ -78,7 +78,7 @@ export async function releaseOthersInFolder(folder: string, valid: readonly Atta
 export type Reservation = Readonly<{ name: string; address: Address; content: string }>
 
 async function locked<T>(folder: string, options: FolderOptions, work: () => T): Promise<T> {
-  const fd = openSync(join(folder, 'lock'), 'a+', 0o600)
+  const fd = writing(folder, () => openSync(join(folder, 'lock'), 'a+', 0o600))
   try {
     while (!lockFile(fd, 'exclusive')) await options.clock.sleep(LOCK_POLL_MS, { signal: options.signal })
     return work()
@@ -124,9 +124,21 @@ function writeReservations(folder: string, owner: AttachmentId, allocations: rea
     }
   } catch (cause) {
     for (const path of written) rmSync(path, { force: true })
-    throw new CniError('CNI_TRY_AGAIN_LATER', `cannot write the reservation in ${folder}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, undefined, { cause })
+    throw unwritable(folder, cause)
   }
 }
+
+/** A folder that is full or read-only is so for a while. */
+function writing<T>(folder: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw unwritable(folder, cause)
+  }
+}
+
+const unwritable = (folder: string, cause: unknown): CniError =>
+  new CniError('CNI_TRY_AGAIN_LATER', `cannot write reservations in ${folder}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, undefined, { cause })
 
 function readAddress(path: string): Address | undefined {
   try {

@@ -47,7 +47,12 @@ export class HostNetwork implements AsyncDisposable {
   async waitForLink(name: string, is: (link: Link) => boolean, options: Readonly<{ signal: AbortSignal }>): Promise<Link> {
     const { promise, resolve, reject } = Promise.withResolvers<Link>()
     const waiter: Waiter = { name, is, resolve }
-    const abort = (): void => reject(options.signal.reason)
+    // After a stall of this thread, timers run before the notification that has long been there is read.
+    const abort = (): void => {
+      const now = this.getLink(name)
+      if (now !== undefined && is(now)) resolve(now)
+      else reject(options.signal.reason)
+    }
     this.#waiters.add(waiter)
     options.signal.addEventListener('abort', abort, { once: true })
     try {

@@ -1,12 +1,13 @@
 // The pod's end of the pair. The namespace is entered once, for the moment in which a socket is opened and settings are
 // written; all else goes through that socket, whose answers are there when a request has been sent.
 
+import { formatAddress, type Address } from '../../../src/net/ip/address.ts'
 import { formatInterfaceAddress } from '../../../src/net/ip/prefix.ts'
 import type { Link } from '../../../src/net/rtnetlink/link.ts'
 import { newAddressMessage } from '../../../src/net/rtnetlink/addresses.ts'
 import { linkChangeMessage, linkMessage, readLink } from '../../../src/net/rtnetlink/link-codec.ts'
-import { routeMessage, describeRoute } from '../../../src/net/rtnetlink/route.ts'
-import { RTM_GETLINK, RTM_NEWLINK, RTM_NEWROUTE } from '../../../src/net/rtnetlink/constants.ts'
+import { describeRoute, readRoute, routeLookupMessage, routeMessage } from '../../../src/net/rtnetlink/route.ts'
+import { RTM_GETLINK, RTM_GETROUTE, RTM_NEWLINK, RTM_NEWROUTE } from '../../../src/net/rtnetlink/constants.ts'
 import { NETLINK_ROUTE, NLM_F_CREATE, NLM_F_EXCL } from '../../../src/net/netlink/constants.ts'
 import type { MessageWriter } from '../../../src/net/netlink/message-writer.ts'
 import { isRefusal } from '../../../src/net/netlink/netlink-error.ts'
@@ -66,16 +67,30 @@ export async function configurePod(spec: PodSpec, options: Options): Promise<Lin
  * the link came up was lost at the port. Setting the MAC that the link has already makes it announce again (dev_set_mac_address
  * notifies NETDEV_CHANGEADDR in any case), so that neighbours of a former owner of the address learn the new MAC at once.
  */
-export async function announcePod(pod: Readonly<{ netnsFd: number; link: Link }>, options: Options): Promise<void> {
+export async function announcePod(pod: Readonly<{ netnsFd: number; link: Link; ips: readonly CniIp[] }>, options: Options): Promise<void> {
   const { index, mac, name } = pod.link
   if (mac === undefined) return
   using netlink = inNetns(pod.netnsFd, () => new SyncNetlink(NETLINK_ROUTE))
   // Until the kernel has noticed the carrier of this end too (linkwatch_do_dev), all that the pod sends is dropped.
   const deadline = options.clock.monotonicMs() + OPERATIONAL_LIMIT_MS
-  while (getLink(netlink, name).attributes.u8(IFLA_OPERSTATE) !== IF_OPER_UP && options.clock.monotonicMs() < deadline) {
-    await options.clock.sleep(OPERATIONAL_POLL_MS, options)
-  }
+  const isReady = (): boolean => getLink(netlink, name).attributes.u8(IFLA_OPERSTATE) === IF_OPER_UP && pod.ips.every(({ address }) => isAnswered(netlink, address.address))
+  while (!isReady() && options.clock.monotonicMs() < deadline) await options.clock.sleep(OPERATIONAL_POLL_MS, options)
   carryOut(netlink, [linkChangeMessage({ type: RTM_NEWLINK, flags: 0, operation: `RTM_NEWLINK ${name} announce` }, index, { mac })])
+}
+
+/**
+ * Whether the pod takes packets to this address for its own. For IPv6 the route that says so is a work item of the kernel
+ * (addrconf_dad_work), duplicate detection or not; until it has run, what comes is dropped without a word.
+ */
+function isAnswered(netlink: SyncNetlink, address: Address): boolean {
+  if (address.family === 4) return true
+  try {
+    const message = routeLookupMessage({ type: RTM_GETROUTE, flags: 0, operation: `RTM_GETROUTE ${formatAddress(address)}` }, address, {})
+    return readRoute(netlink.request(message)[0]!.payload)?.type === 'local'
+  } catch (error) {
+    if (isRefusal(error, 'ENETUNREACH', 'EHOSTUNREACH')) return false
+    throw error
+  }
 }
 
 const OPERATIONAL_LIMIT_MS = 2500

@@ -47,7 +47,9 @@ export async function addPair(host: HostNetwork, spec: PairSpec, options: Readon
       throw isRefusal(again, 'EEXIST') ? interfaceExists(spec.podName, again) : again
     }
   }
-  ensureSettings({ [`net/ipv6/conf/${spec.hostName}/accept_ra`]: '0' })
+  // A bridge's port needs no IPv6 of its own. Left on, each port adds a link-local address, its groups and their routes, and
+  // the kernel walks the routes of all ports whenever one comes up (rt6_sync_up in net/ipv6/route.c).
+  ensureSettings({ [`net/ipv6/conf/${spec.hostName}/disable_ipv6`]: '1' })
   const operation = `RTM_NEWLINK ${spec.hostName} (up)`
   const failed = host.quick.transact([
     ...portVlanMessages(host, spec),

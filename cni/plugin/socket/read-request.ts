@@ -16,10 +16,20 @@ export function receiveFrame(socket: Socket): Promise<ReceivedFrame> {
     let needed = FRAME_HEADER_BYTES
     const finish = (settle: () => void): void => {
       clearTimeout(timer)
+      clearImmediate(lastLook)
       socket.off('data', onData).off('end', onEnd).off('error', onError)
       settle()
     }
-    const timer = setTimeout(() => finish(() => reject(new FrameError(`is incomplete after ${PARTIAL_FRAME_TIMEOUT_MS} ms`))), PARTIAL_FRAME_TIMEOUT_MS)
+    // After a stall of this thread (the kernel's RTNL lock is waited for within a send) timers run before what has long been
+    // sent is read: the time is only over when a look at the socket brought nothing more.
+    let lastLook: NodeJS.Immediate | undefined
+    const expire = (receivedBefore: number): void => {
+      lastLook = setImmediate(() => {
+        if (received > receivedBefore) expire(received)
+        else finish(() => reject(new FrameError(`is incomplete after ${PARTIAL_FRAME_TIMEOUT_MS} ms`)))
+      })
+    }
+    const timer = setTimeout(() => expire(received), PARTIAL_FRAME_TIMEOUT_MS)
     const onEnd = (): void => finish(() => reject(new FrameError(`ended after ${received} bytes`)))
     const onError = (error: Error): void => finish(() => reject(error))
     const onData = (chunk: Buffer): void => {

@@ -1,4 +1,4 @@
-// The CNI plugin beside the upstream ones: what a container runtime waits for, from executing the plugin to its exit. A shell
+// The CNI plugin beside the upstream ones (scenario 24): what a container runtime waits for, from executing the plugin to its exit. A shell
 // inside the host's namespace is the runtime, so that neither side pays for anything but its own process.
 
 import { dirname, join } from 'node:path'

@@ -1,7 +1,7 @@
 // Side by side with the upstream plugins on the same configuration, each on a fresh host: results and kernel state must be
 // equal in everything that is not random. Needs the peers "cni-1.9.1/*" and "cnitool-1.3.0" (docs/peers.md).
 
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { findPeer, missingPeer } from '../../peers/cache.ts'
@@ -130,6 +130,85 @@ for (const { name, more, env } of CASES) {
   })
 }
 
+reference('CHECK accepts and refuses the same changes (19)', async t => {
+  await using sides = await bothSides()
+  const seen = await Promise.all([sides.theirs, sides.ours].map(async ({ lab, call }) => {
+    const pod = await lab.addPod()
+    const config = base(lab, { ipam: { routes: [{ dst: '10.9.0.0/16' }] } })
+    const options = { id: 'pod', netns: pod.netns }
+    const { json } = await call('ADD', { ...options, config })
+    const check = async (): Promise<number> => (await call('CHECK', { ...options, config: { ...config, prevResult: json } })).exitCode === 0 ? 0 : 1
+    const veth = json.interfaces[1].name as string
+    const mac = json.interfaces[2].mac as string
+    const file = join(lab.dataDir, 'same', '10.66.0.2')
+    const inPod = (...words: readonly string[]): Promise<unknown> => pod.exec(['ip', ...words])
+    const onHost = (...words: readonly string[]): Promise<unknown> => lab.host.exec(['ip', ...words])
+    const answers: Record<string, readonly number[]> = { untouched: [await check()] }
+    const change = async (name: string, apply: () => unknown, undo: () => unknown): Promise<void> => {
+      await apply()
+      const changed = await check()
+      await undo()
+      answers[name] = [changed, await check()]
+    }
+    await change('a further address', () => inPod('addr', 'add', '10.66.0.200/24', 'dev', 'eth0'), () => inPod('addr', 'del', '10.66.0.200/24', 'dev', 'eth0'))
+    await change('a further route', () => inPod('route', 'add', '10.1.0.0/16', 'via', '10.66.0.1'), () => inPod('route', 'del', '10.1.0.0/16'))
+    await change('a route removed', () => inPod('route', 'del', '10.9.0.0/16'), () => inPod('route', 'add', '10.9.0.0/16', 'via', '10.66.0.1'))
+    await change('another MAC', () => inPod('link', 'set', 'eth0', 'address', '02:00:00:00:00:99'), () => inPod('link', 'set', 'eth0', 'address', mac))
+    await change('another MTU', () => inPod('link', 'set', 'eth0', 'mtu', '1300'), () => inPod('link', 'set', 'eth0', 'mtu', '1500'))
+    await change('the reservation removed', () => renameSync(file, `${lab.dataDir}/kept`), () => renameSync(`${lab.dataDir}/kept`, file))
+    await change('the link down', () => inPod('link', 'set', 'eth0', 'down'), async () => {
+      await inPod('link', 'set', 'eth0', 'up')
+      await inPod('route', 'add', 'default', 'via', '10.66.0.1')
+      await inPod('route', 'add', '10.9.0.0/16', 'via', '10.66.0.1')
+    })
+    await change('the address removed', () => inPod('addr', 'del', '10.66.0.2/24', 'dev', 'eth0'), async () => {
+      await inPod('addr', 'add', '10.66.0.2/24', 'brd', '10.66.0.255', 'dev', 'eth0')
+      await inPod('route', 'replace', 'default', 'via', '10.66.0.1')
+      await inPod('route', 'replace', '10.9.0.0/16', 'via', '10.66.0.1')
+    })
+    // Ours puts the port back within a second, so the agent has to look away.
+    lab.agent?.kill('SIGSTOP')
+    await onHost('link', 'set', veth, 'nomaster')
+    const pending = check()
+    lab.agent?.kill('SIGCONT')
+    answers['the port off its bridge'] = [await pending]
+    return answers
+  }))
+  t.deepEqual(seen[1], seen[0])
+})
+
+reference('a host port is reached by whom theirs is reached, who sees the same client (22)', async t => {
+  await using sides = await bothSides()
+  const seen = await Promise.all([sides.theirs, sides.ours].map(async ({ lab, call }) => {
+    const [pod, neighbour, outside] = [await lab.addPod(), await lab.addPod(), await lab.addPod()]
+    const add = async (id: string, netns: string, portMappings: readonly unknown[]): Promise<void> => {
+      const config = base(lab, { hairpinMode: true })
+      const { json } = await call('ADD', { id, netns, config })
+      const chained = await call('ADD', { id, netns, config: { cniVersion: '1.0.0', name: 'same', type: 'portmap', backend: 'iptables', prevResult: json, runtimeConfig: { portMappings } } })
+      t.is(chained.exitCode, 0, chained.stdout)
+    }
+    await add('web', pod.netns, [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }, { hostPort: 8081, containerPort: 80, protocol: 'tcp', hostIP: '192.0.2.1' }])
+    await add('neighbour', neighbour.netns, [])
+    await lab.host.exec(['ip', 'link', 'add', 'uplink', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', outside.netns.split('/').at(-1)!])
+    for (const [where, link, address] of [[lab.host, 'uplink', '192.0.2.1/24'], [outside, 'eth0', '192.0.2.2/24']] as const) {
+      await where.exec(['ip', 'link', 'set', link, 'up'])
+      await where.addAddresses(link, address)
+    }
+    await lab.host.addAddresses('uplink', '192.0.2.3/24')
+    await lab.host.exec(['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1'])
+    await pod.echo({ port: 80 })
+    const ask = async (from: LabNetns, address: string, port: number): Promise<string> => from.tcp(address, port, { timeoutMs: 700 }).then(reply => reply.clientAddress, () => 'no answer')
+    const rows: Record<string, string> = {}
+    for (const [name, from] of [['outside', outside], ['host', lab.host], ['pod itself', pod], ['neighbour', neighbour]] as const) {
+      for (const [address, port] of [['192.0.2.1', 8080], ['192.0.2.3', 8080], ['192.0.2.1', 8081], ['192.0.2.3', 8081], ['192.0.2.1', 8082]] as const) rows[`${name} to ${address}:${port}`] = await ask(from, address, port)
+    }
+    rows['host to 127.0.0.1:8080'] = await ask(lab.host, '127.0.0.1', 8080)
+    rows['host to 127.0.0.1:8081'] = await ask(lab.host, '127.0.0.1', 8081)
+    return rows
+  }))
+  t.deepEqual(seen[1], seen[0])
+})
+
 reference('the same result in all seven versions (4)', async t => {
   await using sides = await bothSides()
   for (const cniVersion of ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0']) {
@@ -153,7 +232,7 @@ reference('random reservations give identical addresses and identical files (16)
   const live: string[] = []
   const { netns } = await sides.ours.lab.addPod()
   const config = (lab: CniLab): Record<string, unknown> => ({ cniVersion: '1.0.0', name: 'seq', type: 'host-local', ipam: { type: 'host-local', dataDir: lab.dataDir, ranges: [[{ subnet: '10.66.0.0/29' }, { subnet: '10.66.1.0/30' }], [{ subnet: 'fd66::/124' }]] } })
-  for (let step = 0; step < 200; step += 1) {
+  for (let step = 0; step < 600; step += 1) {
     const remove = live.length > 0 && random(5) < 2
     const id = remove ? live.splice(random(live.length), 1)[0]! : `c${step}`
     const [theirs, ours] = await Promise.all([sides.theirs, sides.ours].map(({ lab, call }) => call(remove ? 'DEL' : 'ADD', { id, netns, config: config(lab) })))

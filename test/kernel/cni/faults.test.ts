@@ -46,6 +46,38 @@ test.serial('a full disk: ADD says try again and changes nothing, STATUS not rea
   }
 })
 
+test.serial('full and read-only folders of reservations and of queued deletions: try again later, nothing half done, good again without a restart (55)', async t => {
+  await using lab = await CniLab.open()
+  const pod = await lab.addPod()
+  const config = { cniVersion: '1.0.0', name: 'plain', type: 'bridge', bridge: 'br-plain', ipam: { type: 'host-local', dataDir: lab.dataDir, ranges: [[{ subnet: '10.77.0.0/24' }]] } }
+  const call = { id: 'a', netns: pod.netns, config }
+  const queue = join(lab.folder, 'queue')
+  const mount = (folder: string, options: string): void => void execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder])
+  try {
+    // Two files of a page each: the lock, and none for an address.
+    for (const options of ['size=4k,nr_inodes=3', 'ro']) {
+      mount(lab.dataDir, options)
+      const refused = await lab.call('ADD', call)
+      t.is(refused.json?.code, 11, `${options}: ${refused.stdout}`)
+      await lab.settled(0)
+      execFileSync('umount', ['-l', lab.dataDir])
+    }
+    await lab.add(call)
+    await lab.stop('SIGKILL')
+    for (const options of ['size=4k,nr_inodes=1', 'ro']) {
+      mount(queue, options)
+      const refused = await lab.call('DEL', { ...call, env: IMPATIENT })
+      t.is(refused.json?.code, 11, `${options}: ${refused.stdout}`)
+      execFileSync('umount', ['-l', queue])
+    }
+    t.is((await lab.call('DEL', { ...call, env: IMPATIENT })).exitCode, 0)
+    await lab.start()
+    await lab.settled(0)
+  } finally {
+    for (const folder of [lab.dataDir, queue]) execFileSync('bash', ['-c', `umount -l ${folder} 2> /dev/null; true`])
+  }
+})
+
 function fits(path: string, bytes: number): boolean {
   try {
     writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' })

@@ -83,3 +83,24 @@ test('settings are read and written inside, and the own namespace keeps its own'
   t.is(readSysctl('net/ipv4/conf/there-is-none/forwarding', { netns: path }), undefined)
   t.throws(() => writeSysctls({ 'net/ipv4/ip_forward': 'perhaps' }, { netns: path }), { code: 'SYSCTL_FAILED', message: /net\/ipv4\/ip_forward to perhaps/ })
 })
+
+test('a process that cannot come back from a foreign namespace ends at once, and what it would have done there is not done (cni 60)', t => {
+  const path = fresh(t)
+  createNetns(path)
+  const before = readSysctl('net/ipv4/ip_default_ttl', { netns: path })
+  const script = [
+    `import { inNetns } from ${JSON.stringify(new URL('../../../src/net/netns/in-netns.ts', import.meta.url).href)}`,
+    "import { closeSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'",
+    "const home = statSync('/proc/thread-self/ns/net').ino",
+    "const isHome = fd => { try { return readlinkSync(`/proc/self/fd/${fd}`) === `net:[${home}]` } catch { return false } }",
+    // The way back is the descriptor of the own namespace: without it, setns(2) answers EBADF.
+    `inNetns(${JSON.stringify(path)}, () => readdirSync('/proc/self/fd').filter(isHome).forEach(fd => closeSync(Number(fd))))`,
+    "console.log('still here')",
+    "writeFileSync('/proc/sys/net/ipv4/ip_default_ttl', '77')",
+  ].join('\n')
+  const { signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+  t.is(signal, 'SIGABRT', stderr)
+  t.is(stdout, '')
+  t.regex(stderr, /cannot leave a foreign network namespace/)
+  t.is(readSysctl('net/ipv4/ip_default_ttl', { netns: path }), before)
+})
