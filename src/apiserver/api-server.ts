@@ -18,11 +18,11 @@ import { BearerTokens } from './authentication/bearer-token.ts'
 import { BootstrapTokens } from './authentication/bootstrap-token.ts'
 import { ClientCertificates } from './authentication/client-certificate.ts'
 import { NodeScope } from './authorization/node-scope.ts'
-import { BindingEscalation, RoleEscalation } from './authorization/escalation.ts'
+import { bindingEscalation, roleEscalation } from './authorization/escalation.ts'
 import { aggregateRoles } from './authorization/role-aggregation.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
 import { Catalog } from './catalog.ts'
-import { Dispatcher } from './dispatch.ts'
+import { Dispatcher, REQUEST_TIMEOUT_MS } from './dispatch.ts'
 import { Fairness, type FairnessLimits } from './fairness.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { Exchange } from './http/exchange.ts'
@@ -42,8 +42,8 @@ import { ensureConfigMaps, ensureDefaults, ensureNamespaces } from './system/boo
 import { CustomResources } from './system/custom-resources.ts'
 import { ensureKubernetesService } from './system/kubernetes-service.ts'
 import { keepSystemObjects } from './system/keep.ts'
-import { NamespaceAdmission } from './system/namespace-admission.ts'
-import { PodAdmission } from './system/pod-admission.ts'
+import { namespaceAdmission } from './system/namespace-admission.ts'
+import { podAdmission } from './system/pod-admission.ts'
 import { ServerPeers } from './system/server-peers.ts'
 import { SignerAdmission } from './system/signer-admission.ts'
 import { ServiceAllocation } from './system/service-allocation.ts'
@@ -93,8 +93,8 @@ const RESYNC_MS = 60_000
 const DEFINITIONS_RESYNC_MS = 5_000
 const everyVerb = (handler: (call: Call) => Promise<void>) => ({ get: handler, create: handler, update: handler, patch: handler, delete: handler })
 
-/** Requests still running get this long when the server stops. */
-const DRAIN_MS = 5_000
+/** Requests still running get this long when the server stops: as long as any of them may take. */
+const DRAIN_MS = REQUEST_TIMEOUT_MS
 
 export class ApiServer implements AsyncDisposable {
   readonly port: number
@@ -128,12 +128,12 @@ export class ApiServer implements AsyncDisposable {
       roles: await mirror('roles'), roleBindings: await mirror('rolebindings'), clusterRoles, clusterRoleBindings: await mirror('clusterrolebindings'),
     })
     const admission = new Admission({
-      '/services': [allocation], '/pods': [new PodAdmission({ objects, catalog })], '/namespaces': [new NamespaceAdmission({ objects, catalog })],
+      '/services': [allocation], '/pods': [podAdmission({ objects, catalog })], '/namespaces': [namespaceAdmission({ objects, catalog })],
       'certificates.k8s.io/certificatesigningrequests': [new SignerAdmission(authorizer)],
-      [`${RBAC_GROUP}/roles`]: [new RoleEscalation(authorizer, rbac('roles'))],
-      [`${RBAC_GROUP}/clusterroles`]: [new RoleEscalation(authorizer, rbac('clusterroles'))],
-      [`${RBAC_GROUP}/rolebindings`]: [new BindingEscalation(authorizer, rbac('rolebindings'))],
-      [`${RBAC_GROUP}/clusterrolebindings`]: [new BindingEscalation(authorizer, rbac('clusterrolebindings'))],
+      [`${RBAC_GROUP}/roles`]: [roleEscalation(authorizer, rbac('roles'))],
+      [`${RBAC_GROUP}/clusterroles`]: [roleEscalation(authorizer, rbac('clusterroles'))],
+      [`${RBAC_GROUP}/rolebindings`]: [bindingEscalation(authorizer, rbac('rolebindings'))],
+      [`${RBAC_GROUP}/clusterrolebindings`]: [bindingEscalation(authorizer, rbac('clusterrolebindings'))],
     })
     const serving: Serving = { objects, hub, clock, log, namespaceGuard: new NamespaceGuard(objects, catalog.builtin('', 'namespaces')), admission, authorizer }
     const client = new InternalClient(serving, catalog)

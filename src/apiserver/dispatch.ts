@@ -39,7 +39,7 @@ const READ_VERBS: ReadonlySet<RequestVerb> = new Set(['get', 'list'])
 const METRIC_VERBS = { get: 'GET', list: 'LIST', watch: 'WATCH', create: 'POST', update: 'PUT', patch: 'PATCH', delete: 'DELETE' } as const
 
 /** kube-apiserver's --request-timeout; watches have their own limits. */
-const REQUEST_TIMEOUT_MS = 60_000
+export const REQUEST_TIMEOUT_MS = 60_000
 
 export class Dispatcher {
   readonly #options: DispatchOptions

@@ -11,10 +11,11 @@ import type { KubeletOptions } from '../apiserver/kubelet/kubelets.ts'
 import { isReachable } from '../apiserver/system/kubernetes-service.ts'
 import { ServiceAccountTokens } from '../apiserver/tokens/service-account-tokens.ts'
 import { parsePrefix, type Prefix } from '../net/ip/prefix.ts'
-import { parseAddress } from '../net/ip/address.ts'
+import { addressFromBits, formatAddress, parseAddress } from '../net/ip/address.ts'
+import type { KeyPair } from '../ops/certificates/authority.ts'
 import { systemClock } from '../ops/clock.ts'
 import { InputError, WeftError } from '../ops/errors.ts'
-import { LOG_LEVELS, openLog, type LogLevel } from '../ops/log.ts'
+import { LOG_LEVELS, openLog, type Logger, type LogLevel } from '../ops/log.ts'
 import { limitYoungGeneration } from '../ops/young-generation.ts'
 import { runProcess } from '../ops/process.ts'
 import type { Store } from '../store/store.ts'
@@ -29,6 +30,7 @@ type Flags = Readonly<{
   bindAddress: string
   securePort: string
   advertiseAddress?: string
+  certDir: string
   tlsCertFile?: string
   tlsPrivateKeyFile?: string
   clientCaFile?: string
@@ -72,8 +74,9 @@ export const command = (): Command =>
     .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
     .option('--secure-port <port>', 'port to serve HTTPS on; 0 takes a free one', '6443')
     .option('--advertise-address <address>', 'address under which other members reach this server (default: the bind address)')
-    .option('--tls-cert-file <file>', 'serving certificate, PEM (required)')
-    .option('--tls-private-key-file <file>', 'its private key, PEM (required)')
+    .option('--tls-cert-file <file>', 'serving certificate, PEM (default: one made in --cert-dir)')
+    .option('--tls-private-key-file <file>', 'its private key, PEM')
+    .option('--cert-dir <directory>', 'where the serving certificate is made and kept when none is given', '/var/run/kubernetes')
     .option('--client-ca-file <file>', 'authorities whose client certificates are accepted, PEM')
     .option('--token-auth-file <file>', 'static bearer tokens: lines of token,user,uid,"group1,group2"')
     .option('--service-account-issuer <url>', 'issuer of service-account tokens; the first signs, all are accepted', collect, [])
@@ -141,14 +144,15 @@ async function serve(flags: Flags, log: ReturnType<typeof openLog>, signal: Abor
   using _stray = { [Symbol.dispose]: () => process.off('unhandledRejection', onStray) }
   limitYoungGeneration(YOUNG_GENERATION_BYTES)
   Buffer.poolSize = BUFFER_POOL_BYTES
+  const serviceRanges = parseServiceRanges(flags.serviceClusterIpRange)
   await using store = await openStore(flags, signal)
   await using server = await ApiServer.open({
     store, sharedStore: flags.etcdServers !== undefined, keyRoot: flags.etcdPrefix, bindAddress: flags.bindAddress, securePort, advertiseAddress,
-    certificatePem: readFlagFile('--tls-cert-file', flags.tlsCertFile), privateKeyPem: readFlagFile('--tls-private-key-file', flags.tlsPrivateKeyFile),
+    ...await servingCertificate(flags, advertiseAddress, serviceRanges, log),
     clientCaPem: flags.clientCaFile === undefined ? undefined : readFlagFile('--client-ca-file', flags.clientCaFile),
     serviceAccountTokens: openTokens(flags),
     staticTokens: flags.tokenAuthFile === undefined ? new Map() : parseTokenFile(readFlagFile('--token-auth-file', flags.tokenAuthFile)),
-    serviceRanges: parseServiceRanges(flags.serviceClusterIpRange), nodePortRange: parseNodePortRange(flags.serviceNodePortRange), kubelets: readKubeletFlags(flags),
+    serviceRanges, nodePortRange: parseNodePortRange(flags.serviceNodePortRange), kubelets: readKubeletFlags(flags),
     compactionIntervalMs: parseDuration('--etcd-compaction-interval', flags.etcdCompactionInterval),
     limits: { ...DEFAULT_LIMITS, reads: parseCount('--max-requests-inflight', flags.maxRequestsInflight), writes: parseCount('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight) },
     clock: systemClock, log,
@@ -180,6 +184,18 @@ async function openStore(flags: Flags, signal: AbortSignal): Promise<Store> {
       },
     }),
   }, { signal })
+}
+
+async function servingCertificate(flags: Flags, advertiseAddress: string, serviceRanges: readonly Prefix[], log: Logger): Promise<KeyPair> {
+  const { tlsCertFile, tlsPrivateKeyFile, certDir } = flags
+  if (tlsCertFile !== undefined || tlsPrivateKeyFile !== undefined) {
+    return { certificatePem: readFlagFile('--tls-cert-file', tlsCertFile), privateKeyPem: readFlagFile('--tls-private-key-file', tlsPrivateKeyFile) }
+  }
+  const { ensureServingCertificate } = await import('../apiserver/serving-certificate.ts')
+  const services = serviceRanges.map(({ family, network }) => formatAddress(addressFromBits(family, network + 1n)))
+  const { made, ...pair } = await ensureServingCertificate({ directory: certDir, addresses: [advertiseAddress, ...services], nowMs: systemClock.now() })
+  if (made) log.warn({ directory: certDir }, 'no serving certificate was given: one was made that its clients cannot check without its file')
+  return pair
 }
 
 function readKubeletFlags({ kubeletClientCertificate: certificate, kubeletClientKey: key, kubeletCertificateAuthority: authority, kubeletPreferredAddressTypes }: Flags): KubeletOptions {

@@ -1,12 +1,12 @@
 // Nobody grants more than he holds: writes of roles and bindings are compared with the writer's own rules.
 // k8s.io/kubernetes/pkg/registry/rbac/{role,rolebinding}/policybased.
 
-import { equalJson, type ApiObject, type Draft } from '../../api/object.ts'
+import { equalJson, type Draft } from '../../api/object.ts'
 import type { ApiResource } from '../../api/registry/resource.ts'
 import type { UserInfo } from '../../api/registry/strategy.ts'
 import { forbiddenRequest, notFoundObject } from '../../api/status/status.ts'
 import { MASTERS_GROUP } from '../authentication/user.ts'
-import { NO_PARTS, type WriteParts } from '../objects/object-store.ts'
+import { NO_PARTS } from '../objects/object-store.ts'
 import type { AdmissionContext, AdmissionPlugin } from '../verbs/admission.ts'
 import type { RbacAuthorizer } from './rbac.ts'
 import { breakdown, covers, type PolicyRule } from './rules.ts'
@@ -14,61 +14,37 @@ import { breakdown, covers, type PolicyRule } from './rules.ts'
 type RoleRef = Readonly<{ kind: string; name: string }>
 
 /** For roles and cluster roles: their rules. */
-export class RoleEscalation implements AdmissionPlugin {
-  readonly #authorizer: RbacAuthorizer
-  readonly #resource: ApiResource
-
-  constructor(authorizer: RbacAuthorizer, resource: ApiResource) {
-    this.#authorizer = authorizer
-    this.#resource = resource
-  }
-
-  async create(draft: Draft, context: AdmissionContext): Promise<WriteParts> {
-    return this.#check(draft, context)
-  }
-
-  async update(draft: Draft, old: ApiObject, context: AdmissionContext): Promise<WriteParts> {
-    return equalJson(draft['rules'], old['rules']) && equalJson(draft['aggregationRule'], old['aggregationRule']) ? NO_PARTS : this.#check(draft, context)
-  }
-
-  #check(role: Draft, { user }: AdmissionContext): WriteParts {
-    const { name = '', namespace = '' } = role.metadata
-    if (mayAnyway(this.#authorizer, user, 'escalate', this.#resource, { name, namespace })) return NO_PARTS
-    // An aggregated role may come to hold anything at all.
-    const wanted = role['aggregationRule'] === undefined ? (role['rules'] ?? []) as readonly PolicyRule[]
-      : [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }]
-    refuseUncovered(this.#authorizer, user, wanted, this.#resource, { name, namespace })
-    return NO_PARTS
-  }
-}
+export const roleEscalation = (authorizer: RbacAuthorizer, resource: ApiResource): AdmissionPlugin => checkedWhenChanged(['rules', 'aggregationRule'], (role, { user }) => {
+  const { name = '', namespace = '' } = role.metadata
+  if (mayAnyway(authorizer, user, 'escalate', resource, { name, namespace })) return
+  // An aggregated role may come to hold anything at all.
+  const wanted = role['aggregationRule'] === undefined ? (role['rules'] ?? []) as readonly PolicyRule[]
+    : [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }]
+  refuseUncovered(authorizer, user, wanted, resource, { name, namespace })
+})
 
 /** For bindings: the rules of the role that they refer to. */
-export class BindingEscalation implements AdmissionPlugin {
-  readonly #authorizer: RbacAuthorizer
-  readonly #resource: ApiResource
+export const bindingEscalation = (authorizer: RbacAuthorizer, resource: ApiResource): AdmissionPlugin => checkedWhenChanged(['roleRef', 'subjects'], (binding, { user }) => {
+  const { name = '', namespace = '' } = binding.metadata
+  const { kind, name: roleName } = (binding['roleRef'] ?? { kind: '', name: '' }) as RoleRef
+  const role = { group: resource.group, plural: kind === 'ClusterRole' ? 'clusterroles' : 'roles' }
+  if (mayAnyway(authorizer, user, 'bind', role, { name: roleName, namespace })) return
+  const rules = authorizer.rulesOf({ kind, name: roleName }, namespace)
+  if (rules === undefined) throw notFoundObject(role, roleName)
+  refuseUncovered(authorizer, user, rules, resource, { name, namespace })
+})
 
-  constructor(authorizer: RbacAuthorizer, resource: ApiResource) {
-    this.#authorizer = authorizer
-    this.#resource = resource
-  }
-
-  async create(draft: Draft, context: AdmissionContext): Promise<WriteParts> {
-    return this.#check(draft, context)
-  }
-
-  async update(draft: Draft, old: ApiObject, context: AdmissionContext): Promise<WriteParts> {
-    return equalJson(draft['roleRef'], old['roleRef']) && equalJson(draft['subjects'], old['subjects']) ? NO_PARTS : this.#check(draft, context)
-  }
-
-  #check(binding: Draft, { user }: AdmissionContext): WriteParts {
-    const { name = '', namespace = '' } = binding.metadata
-    const { kind, name: roleName } = (binding['roleRef'] ?? { kind: '', name: '' }) as RoleRef
-    const role = { group: this.#resource.group, plural: kind === 'ClusterRole' ? 'clusterroles' : 'roles' }
-    if (mayAnyway(this.#authorizer, user, 'bind', role, { name: roleName, namespace })) return NO_PARTS
-    const rules = this.#authorizer.rulesOf({ kind, name: roleName }, namespace)
-    if (rules === undefined) throw notFoundObject(role, roleName)
-    refuseUncovered(this.#authorizer, user, rules, this.#resource, { name, namespace })
-    return NO_PARTS
+/** Runs a check on what is new, and on what changes one of the fields. */
+function checkedWhenChanged(fields: readonly string[], check: (draft: Draft, context: AdmissionContext) => void): AdmissionPlugin {
+  return {
+    create: async (draft, context) => {
+      check(draft, context)
+      return NO_PARTS
+    },
+    update: async (draft, old, context) => {
+      if (fields.some(field => !equalJson(draft[field], old[field]))) check(draft, context)
+      return NO_PARTS
+    },
   }
 }
 

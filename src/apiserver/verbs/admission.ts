@@ -4,7 +4,8 @@
 import type { ApiObject, Draft } from '../../api/object.ts'
 import type { ApiResource } from '../../api/registry/resource.ts'
 import type { WriteContext } from '../../api/registry/strategy.ts'
-import { joinParts, NO_PARTS, type WriteParts } from '../objects/object-store.ts'
+import type { Catalog } from '../catalog.ts'
+import { joinParts, NO_PARTS, type ObjectStore, type WriteParts } from '../objects/object-store.ts'
 
 export type AdmissionContext = WriteContext & Readonly<{
   dryRun: boolean
@@ -20,6 +21,9 @@ export interface AdmissionPlugin {
   update?(draft: Draft, old: ApiObject, context: AdmissionContext): Promise<WriteParts>
   delete?(old: ApiObject, context: AdmissionContext): Promise<WriteParts>
 }
+
+/** What a plug-in looks things up with. */
+export type AdmissionParts = Readonly<{ objects: ObjectStore; catalog: Catalog }>
 
 /** The plug-ins of each resource, by "group/plural", in order. */
 export type AdmissionTable = Readonly<Record<string, readonly AdmissionPlugin[]>>
