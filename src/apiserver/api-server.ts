@@ -44,9 +44,11 @@ import { ensureKubernetesService } from './system/kubernetes-service.ts'
 import { keepSystemObjects } from './system/keep.ts'
 import { namespaceAdmission } from './system/namespace-admission.ts'
 import { podAdmission } from './system/pod-admission.ts'
+import { keepAllocationsRepaired } from './system/repair-loop.ts'
 import { ServerPeers } from './system/server-peers.ts'
 import { SignerAdmission } from './system/signer-admission.ts'
 import { ServiceAllocation } from './system/service-allocation.ts'
+import { ServiceRepair } from './system/service-repair.ts'
 import { bindPod } from './subresources/binding.ts'
 import { getComponentStatus, listComponentStatuses } from './subresources/component-statuses.ts'
 import { evictPod } from './subresources/eviction.ts'
@@ -217,8 +219,9 @@ export class ApiServer implements AsyncDisposable {
     const system = keepSystemObjects({
       ensure: () => ensureKubernetesService({ client, catalog, allocators, advertiseAddress: options.advertiseAddress, securePort: listener.port, peers }, signal), clock, log, signal,
     })
-    await system.first
-    undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return Promise.all([system.ended, aggregating, serveDefinitions]).then(() => undefined) })
+    const repairing = keepAllocationsRepaired({ repair: new ServiceRepair({ allocators, objects, catalog, clock, shared: options.sharedStore }), client, catalog, clock, log, signal })
+    await Promise.all([system.first, repairing.first])
+    undo.defer(() => { stop.abort(new DOMException('the server stops', 'AbortError')); return Promise.all([system.ended, repairing.ended, aggregating, serveDefinitions]).then(() => undefined) })
     return new ApiServer(listener.port, undo.move())
   }
 

@@ -56,6 +56,11 @@ export class AddressAllocator {
     return undefined
   }
 
+  /** True when the address lies in one of the ranges, taken or not. */
+  covers(address: Address): boolean {
+    return this.#locate(address).length > 0
+  }
+
   has(address: Address): boolean {
     return this.#locate(address).some(({ range, offset }) => range.pool.has(offset))
   }

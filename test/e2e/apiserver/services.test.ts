@@ -126,3 +126,13 @@ test('two ports need names, and kubectl says so (scenario 25)', async t => {
   t.is(unnamed.code, 422)
   t.deepEqual(unnamed.json.details.causes.map((cause: any) => [cause.field, cause.reason]), [['spec.ports[0].name', 'FieldValueRequired'], ['spec.ports[1].name', 'FieldValueRequired']])
 })
+
+test('an address whose record was lost has one again after a start, and the Service an event that says so', async t => {
+  await using own = await ApiServerLab.open()
+  const made = await own.kubectl('create', 'service', 'clusterip', 'web', '--tcp=80', '-o', 'jsonpath={.spec.clusterIP}')
+  await own.kubectl('delete', 'ipaddress', made)
+  await own.stop()
+  await own.start()
+  t.is(await own.kubectl('get', 'ipaddress', made, '-o', 'jsonpath={.spec.parentRef.name}'), 'web')
+  t.regex(await own.kubectl('get', 'events', '-o', 'jsonpath={.items[*].reason} {.items[*].involvedObject.name}'), /^IPAddressNotAllocated web$/)
+})
