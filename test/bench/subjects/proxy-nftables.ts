@@ -1,18 +1,17 @@
-// The nftables mode beside a real kube-proxy in the same mode: first programming, one change, memory, growth.
+// The nftables mode beside a real kube-proxy in the same mode: first programming, one change, memory.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { eventually } from '../../lab/eventually.ts'
-import type { Figure, Result, Series, Skip } from '../figure.ts'
+import type { Figure, Result, Skip } from '../figure.ts'
 import type { BenchContext } from '../subject.ts'
 import { changeOnce } from './proxy/change-once.ts'
-import { KUBE_PROXY_NAME, kubeProxy, ProxyCluster, type RunningProxy, type Size } from './proxy/cluster.ts'
+import { KUBE_PROXY_NAME, kubeProxy, ProxyCluster, type Size } from './proxy/cluster.ts'
 import { batchTimes, program } from './proxy/nftables-in-process.ts'
 import { residentMb } from './proxy/resident.ts'
+import { untilSynced } from './proxy/until-synced.ts'
 
 type Program = 'weft' | 'kube-proxy'
 type Findings = Readonly<{ figures: readonly Figure[]; skips: readonly Skip[] }>
 
-const SYNCED = 'kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"}'
 const FLAGS = ['--proxy-mode=nftables']
 const TABLE = { weft: 'weft', 'kube-proxy': 'kube-proxy' } as const
 /** What the peer may take; longer than this is reported as such. */
@@ -30,14 +29,13 @@ export async function measure(context: BenchContext): Promise<Omit<Result, 'subj
   const deadline = performance.now() + BUDGET_MS
   const inside = await insideTheProcess(context)
   const beside = [await besideThePeer(context, context.quick ? { services: 500, endpoints: 50 } : DEEP, programs, 10)]
-  const growth = await growthWithSize(context, programs, deadline)
   if (context.quick) context.say(`${says(WIDE)} behind an API server are for whole runs`)
   else if (performance.now() > deadline) beside.push({ figures: [], skips: [`start/${name(WIDE)}`, `one-change/${name(WIDE)}`].map(key => ({ key, reason: 'the time of the run was over' })) })
   else beside.push(await besideThePeer(context, WIDE, ['weft'], 40))
   const all = [inside, ...beside]
   return {
     figures: all.flatMap(({ figures }) => figures),
-    series: [growth],
+    series: [],
     skips: [...all.flatMap(({ skips }) => skips), ...(programs.length === 1 ? [{ key: 'kube-proxy', reason: 'npm run peers has not fetched kube-proxy' }] : [])],
   }
 }
@@ -72,7 +70,7 @@ async function besideThePeer(context: BenchContext, size: Size, programs: readon
   const found = new Map<Program, { programming: number; changes: readonly number[]; residentMb: number }>()
   for (const each of programs) {
     await using running = await cluster.startProxy(each, FLAGS)
-    const programming = await untilSynced(running, context.signal)
+    const programming = await untilSynced(running, { patienceMs: PATIENCE_MS, signal: context.signal })
     if (programming === undefined) {
       skips.push({ key: `start/${name(size)}`, reason: `${each} had not programmed ${says(size)} after ${PATIENCE_MS / 1000} s (${Math.round(residentMb(running.proxy.pid))} MB resident then)` })
       context.say(skips.at(-1)!.reason)
@@ -103,42 +101,5 @@ async function besideThePeer(context: BenchContext, size: Size, programs: readon
       { key: `resident/${name(size)}`, what: `resident memory after that, ${says(size)}`, unit: 'MB', ...beside([weft.residentMb], peer && [peer.residentMb]) },
     ],
     skips,
-  }
-}
-
-async function untilSynced({ proxy, startedAt }: RunningProxy, signal: AbortSignal): Promise<number | undefined> {
-  try {
-    await eventually(async () => {
-      signal.throwIfAborted()
-      return (await proxy.metric(SYNCED).catch(() => 0)) > 0
-    }, { timeoutMs: PATIENCE_MS, intervalMs: 20 })
-    return performance.now() - startedAt
-  } catch (error) {
-    signal.throwIfAborted()
-    if (proxy.exited) throw error
-    return undefined
-  }
-}
-
-async function growthWithSize(context: BenchContext, programs: readonly Program[], deadline: number): Promise<Series> {
-  const points = new Map<string, { x: number; y: number }[]>()
-  const add = (line: string, x: number, y: number): unknown => points.set(line, [...(points.get(line) ?? []), { x, y }])
-  for (const services of context.quick ? [10, 100] : [10, 100, 1_000, 10_000]) {
-    if (performance.now() > deadline) break
-    await using cluster = await ProxyCluster.open({ services, endpoints: 1 }, context)
-    for (const each of programs) {
-      await using running = await cluster.startProxy(each, FLAGS)
-      const ms = await untilSynced(running, context.signal)
-      if (ms !== undefined) add(each === 'weft' ? 'weft proxy' : KUBE_PROXY_NAME, services, ms / 1000)
-      context.say(`${each}, ${services} services: ${ms === undefined ? 'not finished' : `${Math.round(ms)} ms`}`)
-    }
-  }
-  for (const services of context.quick ? [10, 100] : [10, 100, 1_000, 10_000, 100_000]) {
-    const { programmingMs } = await program({ services, endpoints: 1 }, 0, context)
-    add('weft, from informer sync', services, programmingMs / 1000)
-  }
-  return {
-    key: 'growth', what: 'Programming all services, nftables mode', xName: 'services, one endpoint each', yName: 'seconds until all rules are in force',
-    lines: [...points].map(([line, list]) => ({ name: line, points: list })),
   }
 }

@@ -82,25 +82,31 @@ export class ProxyCluster implements AsyncDisposable {
   }
 
   /** A fresh host with a proxy that is just starting. Dispose of it to remove the host and all rules with it. */
-  async startProxy(program: 'weft' | 'kube-proxy', flags: readonly string[], { variant, program: own }: StartOptions = {}): Promise<RunningProxy> {
-    await using held = new AsyncDisposableStack()
-    const lab = held.use(await openLab({ hosts: 1 }))
-    const host = lab.host(1)
-    held.use(await TcpBridge.open({ netns: host.netns, port: this.api.port }))
-    const startedAt = performance.now()
-    const proxy = held.use(ProxyLab.start({
-      host, kubeconfig: this.#kubeconfig, nodeName: NODE,
-      flags: ['--cluster-cidr=10.128.0.0/9', '--conntrack-max-per-core=0', ...flags],
-      ...(variant === undefined ? {} : { variant }),
-      ...(program === 'kube-proxy' ? { program: [kubeProxy()!] } : own === undefined ? {} : { program: own }),
-    }))
-    const all = held.move()
-    return { host, proxy, startedAt, [Symbol.asyncDispose]: () => all.disposeAsync() }
+  startProxy(program: 'weft' | 'kube-proxy', flags: readonly string[], options: StartOptions = {}): Promise<RunningProxy> {
+    return startProxy(program, { ...options, kubeconfig: this.#kubeconfig, port: this.api.port, flags })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#held.disposeAsync()
   }
+}
+
+/** A proxy that is just starting, on a host of its own, for a server on this process's loopback. */
+export async function startProxy(program: 'weft' | 'kube-proxy', options: StartOptions & Readonly<{ kubeconfig: string; port: number; flags: readonly string[] }>): Promise<RunningProxy> {
+  const { kubeconfig, port, flags, variant, program: own } = options
+  await using held = new AsyncDisposableStack()
+  const lab = held.use(await openLab({ hosts: 1 }))
+  const host = lab.host(1)
+  held.use(await TcpBridge.open({ netns: host.netns, port }))
+  const startedAt = performance.now()
+  const proxy = held.use(ProxyLab.start({
+    host, kubeconfig, nodeName: NODE,
+    flags: ['--cluster-cidr=10.128.0.0/9', '--conntrack-max-per-core=0', ...flags],
+    ...(variant === undefined ? {} : { variant }),
+    ...(program === 'kube-proxy' ? { program: [kubeProxy()!] } : own === undefined ? {} : { program: own }),
+  }))
+  const all = held.move()
+  return { host, proxy, startedAt, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
 
 export type RunningProxy = AsyncDisposable & Readonly<{ host: Host; proxy: ProxyLab; startedAt: number }>
