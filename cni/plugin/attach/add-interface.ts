@@ -7,6 +7,8 @@ import { readBandwidth, type Bandwidth } from '../config/bandwidth.ts'
 import { shape } from '../bandwidth/shape.ts'
 import { readPortOptions } from '../config/port-mappings.ts'
 import { readBridgeConfig, type BridgeConfig } from '../config/bridge-config.ts'
+import { readPodSettings } from '../config/pod-settings.ts'
+import { applyPodSettings } from '../link/pod-settings.ts'
 import { formatAddress } from '../../../src/net/ip/address.ts'
 import type { Mac } from '../../../src/net/ip/mac.ts'
 import { NLM_F_CREATE, NLM_F_REPLACE } from '../../../src/net/netlink/constants.ts'
@@ -35,6 +37,7 @@ export async function addInterface(host: CniHost, request: CniRequest, options: 
   const config = readBridgeConfig(request, options.kind)
   const ports = options.kind === 'weft' ? readPortOptions(request.config) : undefined
   const bandwidth = options.kind === 'weft' ? readBandwidth(request.config) : undefined
+  const settings = options.kind === 'weft' ? readPodSettings(request) : {}
   await refuseSecondAttachment(host, request)
   await outlastFormer(host, request, options.pod)
   const podMac = config.mac ?? randomMac()
@@ -44,6 +47,7 @@ export async function addInterface(host: CniHost, request: CniRequest, options: 
     if (config.ipam === undefined) await host.store.put(record)
     host.reached('add:reserved')
     let result = await wire(host, request, { ...options, config, record, podMac })
+    applyPodSettings(options.pod.fd, settings)
     if (ports !== undefined) record = { ...record, ports: claimsFor(ports, record.addresses.map(held => held.address)) }
     if (bandwidth?.egress !== undefined) record = { ...record, ifb: ifbName(request, request.network) }
     if (record.ports.length > 0 || record.ifb !== undefined) await host.store.put(record)

@@ -11,6 +11,8 @@ import { checkShape, shape } from '../bandwidth/shape.ts'
 import { CniError } from '../cni-error.ts'
 import { readBandwidth, type Bandwidth } from '../config/bandwidth.ts'
 import { readPortOptions, type PortOptions } from '../config/port-mappings.ts'
+import { readPodSettings } from '../config/pod-settings.ts'
+import { applyPodSettings, checkPodSettings } from '../link/pod-settings.ts'
 import type { CniHost } from '../host/cni-host.ts'
 import type { PodNamespace } from '../link/pod-namespace.ts'
 import type { CniRequest } from '../request/parse-request.ts'
@@ -39,6 +41,7 @@ export async function addChained(host: CniHost, request: CniRequest, options: Op
   const former = host.store.get(role, request)
   if (former !== undefined) await (await removeAttachment(host, former)).finished
   const claims = ports === undefined ? [] : claimsFor(ports, targetsIn(result, request))
+  if (options.kind === 'weft') applyPodSettings(options.pod.fd, readPodSettings(request))
   if (claims.length === 0 && !isShaped(bandwidth)) return result
   const record: Attachment = {
     role, madeAs: options.kind, network: request.network, containerId: request.containerId, ifname: request.ifname, state: 'reserved', startedNs: options.startedNs, netnsInode: options.pod.inode,
@@ -66,6 +69,7 @@ export async function checkChained(host: CniHost, request: CniRequest, options: 
   const result = requirePrevResult(request)
   const { ports, bandwidth } = wishesOf(request, options.kind)
   const attachment = host.store.get(roleOf(options.kind), request)
+  if (options.kind === 'weft') checkPodSettings(options.pod.fd, readPodSettings(request))
   const wanted = (ports?.mappings.length ?? 0) > 0 || isShaped(bandwidth)
   if (!wanted) return
   if (attachment === undefined) throw new CniError('CNI_UNKNOWN_CONTAINER', `no host ports or shaping of container ${request.containerId} with interface ${request.ifname} are known`)

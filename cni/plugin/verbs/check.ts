@@ -13,6 +13,8 @@ import { checkShape } from '../bandwidth/shape.ts'
 import { readBandwidth } from '../config/bandwidth.ts'
 import { CniError } from '../cni-error.ts'
 import { readBridgeConfig } from '../config/bridge-config.ts'
+import { readPodSettings } from '../config/pod-settings.ts'
+import { checkPodSettings } from '../link/pod-settings.ts'
 import { carriesVlans } from '../config/port-vlans.ts'
 import type { CniHost } from '../host/cni-host.ts'
 import { heldInFolder } from '../ipam/host-local-folder.ts'
@@ -54,6 +56,7 @@ export async function checkInterface(host: CniHost, request: CniRequest, options
   await using pod = openRtnl({ netns: options.pod.fd })
   const link = await pod.links.get(request.ifname, options)
   checkPodLink(link, { container, hostEnd, linkDown: config.linkDown })
+  if (options.kind === 'weft') checkPodSettings(options.pod.fd, readPodSettings(request))
   if (options.kind === 'weft') await checkShape(host, readBandwidth(request.config), { hostLink: hostEnd, ifb: ifbName(request, attachment.network), signal: options.signal })
   if (!(await host.rules.holds(attachment, options))) throw mismatch('packet filter table weft-cni', 'host ports and masquerading of this attachment', 'some missing')
   checkPodAddresses(await pod.addresses.list({ signal: options.signal, linkIndex: link.index }), await pod.routes.list(options), { result, attachment, linkIndex: link.index })

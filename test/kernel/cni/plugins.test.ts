@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { eventually } from '../../lab/eventually.ts'
+import type { LabNetns } from '../../lab/lab-netns.ts'
 import { CniLab, SHIM, WEFT_CONFIG } from './cni-lab.ts'
 
 const signal = new AbortController().signal
@@ -192,4 +193,25 @@ test('a bridge with another address or of another kind is a conflict that names 
   await lab.del({ id: 'a', netns: pod.netns, config: bridgeConfig(lab) })
   await lab.host.exec(['ip', 'link', 'add', 'other0', 'type', 'ifb'])
   t.is((await lab.call('ADD', { id: 'a', netns: pod.netns, config: bridgeConfig(lab, { bridge: 'other0' }) })).json.code, 114)
+})
+
+test('kernel settings that a pod asks for are set in its namespace only, and checked; others are refused (sysctl)', async t => {
+  await using lab = await CniLab.open()
+  const pod = await lab.addPod()
+  const read = async (where: LabNetns, name: string): Promise<string> => (await where.exec(['cat', `/proc/sys/${name}`], { check: false })).stdout.trim()
+  const config = { ...WEFT_CONFIG, sysctl: { 'net.ipv4.conf.IFNAME.log_martians': '1', 'net.ipv4.tcp_fin_timeout': '11' }, args: { cni: { sysctl: { 'net/ipv4/tcp_fin_timeout': '12', 'net.ipv4.tcp_fin_timeout': '13' } } } }
+  const before = await read(lab.host, 'net/ipv4/tcp_fin_timeout')
+  const result = await lab.add({ id: 'a', netns: pod.netns, config })
+  t.deepEqual([await read(pod, 'net/ipv4/conf/eth0/log_martians'), await read(pod, 'net/ipv4/tcp_fin_timeout')], ['1', '12'])
+  t.is(await read(lab.host, 'net/ipv4/tcp_fin_timeout'), before)
+  const check = { id: 'a', netns: pod.netns, config: { ...config, prevResult: result } }
+  t.is((await lab.call('CHECK', check)).exitCode, 0)
+  await pod.exec(['sh', '-c', 'echo 0 > /proc/sys/net/ipv4/conf/eth0/log_martians'])
+  t.regex((await lab.call('CHECK', check)).json.msg, /log_martians: expected 1, found 0/)
+  await lab.del({ id: 'a', netns: pod.netns })
+  for (const [name, code] of [['kernel.core_pattern', 7], ['net.../kernel/x', 7], ['net.ipv4.there_is_none', 116]] as const) {
+    t.is((await lab.call('ADD', { id: 'b', netns: pod.netns, config: { ...WEFT_CONFIG, sysctl: { [name]: '1' } } })).json.code, code, name)
+  }
+  t.is((await lab.call('ADD', { id: 'b', netns: pod.netns, config: { ...WEFT_CONFIG, sysctl: { 'net.ipv4.ip_forward': 1 } } })).json.code, 6)
+  await lab.settled(0)
 })

@@ -1,9 +1,13 @@
 // What a request must look like, and which error a runtime sees first when it does not.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { CniError } from '../../../cni/plugin/cni-error.ts'
 import { readBandwidth } from '../../../cni/plugin/config/bandwidth.ts'
 import { readBridgeConfig } from '../../../cni/plugin/config/bridge-config.ts'
+import { readPodSettings } from '../../../cni/plugin/config/pod-settings.ts'
 import { readPortOptions } from '../../../cni/plugin/config/port-mappings.ts'
 import { pluginKind } from '../../../cni/plugin/kind/plugin-kind.ts'
 import { parseRequest } from '../../../cni/plugin/request/parse-request.ts'
@@ -126,4 +130,18 @@ test('a request is for the plugin whose name the program ran under, else for its
   t.is(kind('portmap', { type: 'portmap' }), 'portmap')
   t.is(kind('loopback', { type: 'loopback' }), 'loopback')
   refused(t, 7, /type: "macvlan"/, () => kind('weft-cni', { type: 'macvlan' }))
+})
+
+test('kernel settings: IFNAME stands for the interface, dots of one are kept behind slashes, a list of allowed ones holds', t => {
+  const read = (sysctl: object, options?: { allowlist: string }): unknown => readPodSettings(parse({ ifname: 'eth0.5', config: { name: 'n', type: 'weft-cni', sysctl } }), options)
+  t.deepEqual(read({ 'net.ipv4.conf.IFNAME.rp_filter': '2', 'net/ipv4/conf/eth0.7/rp_filter': '1' }), { 'net/ipv4/conf/eth0.5/rp_filter': '2', 'net/ipv4/conf/eth0.7/rp_filter': '1' })
+  refused(t, 7, /"kernel\.panic" is no setting of a network namespace/, () => read({ 'kernel.panic': '1' }))
+  refused(t, 7, /"net\/\.\.\/kernel\/panic"/, () => read({ 'net/../kernel/panic': '1' }))
+  refused(t, 6, /sysctl: is not an object of strings/, () => read(['net.ipv4.ip_forward']))
+  const folder = mkdtempSync(join(tmpdir(), 'weft-allow-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const allowlist = join(folder, 'allowlist.conf')
+  writeFileSync(allowlist, '^net\\.ipv4\\.tcp_\n\n')
+  t.deepEqual(read({ 'net.ipv4.tcp_ecn': '1' }, { allowlist }), { 'net/ipv4/tcp_ecn': '1' })
+  refused(t, 7, /"net\.ipv4\.ip_forward" is not among those/, () => read({ 'net.ipv4.ip_forward': '1' }, { allowlist }))
 })
