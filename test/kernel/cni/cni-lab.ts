@@ -159,6 +159,12 @@ export class CniLab implements AsyncDisposable {
     return (await this.host.rtnl.links.list({ signal })).filter(link => link.info.kind === 'veth' && link.name.startsWith('veth') && link.parentNetnsId !== undefined).map(link => link.name)
   }
 
+  /** Until no host end is on its way out: DEL answers before its link is gone. */
+  async drained(): Promise<void> {
+    const live = (): number => [...this.records().values()].filter(record => record.role === 'interface' && record.state !== 'active').length
+    await eventually(() => live() === 0, { intervalMs: 2 })
+  }
+
   /**
    * Invariant I of the acceptance catalogue: records = host ends = expected attachments, no address twice, no queue entry,
    * and the agent holds no foreign namespace open. Comes true within the time that deferred removal takes.
