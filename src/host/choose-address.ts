@@ -24,10 +24,19 @@ const INNER_LINK = /^(?:lo|cni\d|flannel|weft|docker|br-|virbr|veth|kube-|cali|t
 export function chooseNodeAddress(addresses: readonly HostAddress[], towards?: string): string {
   if (towards !== undefined && !isNat(towards)) return towards
   const candidates = addresses.filter(({ link, address }) => !INNER_LINK.test(link) && !isLocal(address))
-  const open = candidates.filter(({ address }) => !isNat(address))
-  const chosen = open.find(({ isDefault }) => isDefault) ?? open[0] ?? candidates.find(({ isDefault }) => isDefault) ?? candidates[0]
+  // The NAT gives out IPv6 addresses as well: what else is on its link leads nowhere either.
+  const natLinks = new Set(candidates.filter(({ address }) => isNat(address)).map(({ link }) => link))
+  const open = candidates.filter(({ link }) => !natLinks.has(link))
+  const chosen = best(open) ?? best(candidates)
   if (chosen === undefined) throw new InputError('--node-ip', '', 'cannot be found out: no interface between hosts has an address; give one')
   return chosen.address
+}
+
+/** IPv4 before IPv6, as kubelet has it; then the one by the default route. */
+function best(addresses: readonly HostAddress[]): HostAddress | undefined {
+  const ipv4 = addresses.filter(({ address }) => parsed(address).family === 4)
+  const among = ipv4.length > 0 ? ipv4 : addresses
+  return among.find(({ isDefault }) => isDefault) ?? among[0]
 }
 
 const parsed = (text: string): Address => parseAddress(text, 'address')
@@ -37,7 +46,8 @@ function isNat(text: string): boolean {
   return address.family === 4 && containsAddress(NAT, address)
 }
 
-const LOCAL = ['127.0.0.0/8', '169.254.0.0/16', '::1/128', 'fe80::/10'].map(text => parsePrefix(text, 'local'))
+/** Loopback, link-local, and site-local, which RFC 3879 took out of use and QEMU's user network still gives. */
+const LOCAL = ['127.0.0.0/8', '169.254.0.0/16', '::1/128', 'fe80::/10', 'fec0::/10'].map(text => parsePrefix(text, 'local'))
 
 function isLocal(text: string): boolean {
   const address = parsed(text)

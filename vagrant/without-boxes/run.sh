@@ -27,7 +27,7 @@ inside() { ip netns exec "$netns" "$@"; }
 on() {
   local address=$1
   shift
-  inside ssh -q -i "$folder/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 -o ServerAliveInterval=30 "root@$address" "$@"
+  inside ssh -q -i "$folder/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 -o ServerAliveInterval=60 -o ServerAliveCountMax=20 "root@$address" "$@"
 }
 export -f inside on
 export netns folder
