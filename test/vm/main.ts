@@ -8,12 +8,12 @@ import { BUNDLE } from './initramfs.ts'
 import { runInMachine, whyNoMachine } from './virtual-machine.ts'
 
 /** Those that skip on a kernel without WireGuard, ipip or SCTP. */
-const FILES = ['test/kernel/agent/wireguard.test.ts', 'test/kernel/agent/ipip.test.ts', 'test/kernel/net/wireguard.test.ts', 'test/kernel/proxy/sctp.test.ts']
+const FILES = ['test/kernel/agent/wireguard.test.ts', 'test/kernel/agent/ipip.test.ts', 'test/kernel/net/wireguard.test.ts', 'test/interop/agent/flanneld-tunnels.test.ts', 'test/kernel/proxy/sctp.test.ts']
 
 /** How much longer than usual a condition may take to come true: emulation is twenty times slower than the machine. */
 const PATIENCE = 6
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { exec: { type: 'string' }, match: { type: 'string', multiple: true, default: [] }, minutes: { type: 'string', default: '20' } } })
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { exec: { type: 'string' }, match: { type: 'string', multiple: true, default: [] }, minutes: { type: 'string', default: '40' } } })
 const reason = whyNoMachine()
 if (reason !== undefined) {
   process.stdout.write(`${reason}\n`)
