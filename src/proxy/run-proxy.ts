@@ -67,16 +67,18 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
   const rtnl = held.use(openRtnl())
   const flows = held.use(Conntrack.open())
   const recorder = new EventRecorder({ client, component: 'kube-proxy', host: nodeName, clock, newId: () => randomBytes(8).toString('hex'), signal })
-  const health = new ProxyHealth({ families, timeoutMs: 2 * mode.syncPeriodMs, clock })
   const startedAtMs = clock.now()
   const proxiers: FamilyProxier[] = []
   const serviceCidrs = new ServiceCidrs(log)
   const inForce = Promise.withResolvers<void>()
   const allInForce = Promise.race([inForce.promise, clock.sleep(PATIENCE_MS, { signal }).catch(() => undefined)])
+  const backends = new Map<Family, Backend>()
   for (const family of families) {
     const backend = await tryOpenBackend({ config, family, detector: detectors[family], nodeIp: ips.ips[family], serviceCidrs: () => serviceCidrs.of(family), allInForce, rtnl, clock, log }, ips.primary, signal)
-    if (backend === undefined) continue
-    held.use(backend)
+    if (backend !== undefined) backends.set(family, held.use(backend))
+  }
+  const health = new ProxyHealth({ families: [...backends.keys()], timeoutMs: 2 * mode.syncPeriodMs, clock })
+  for (const [family, backend] of backends) {
     const healthChecks = held.use(new HealthCheckServers({
       hosts: await healthCheckHosts(config, family, ips, rtnl, signal),
       proxyHealthy: () => health.healthy,
@@ -117,7 +119,7 @@ export async function runProxy({ config, version, clock, log, signal: outer }: R
   Promise.all(proxiers.map(proxier => proxier.synced)).then(
     () => {
       inForce.resolve()
-      log.info({ node: nodeName, mode: config.mode, families, services: proxiers[0]?.table.size }, 'ready')
+      log.info({ node: nodeName, mode: config.mode, families: [...backends.keys()], services: proxiers[0]?.table.size }, 'ready')
     },
     () => undefined,
   )

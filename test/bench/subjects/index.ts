@@ -8,6 +8,7 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'cni', about: 'ADD and DEL of pods beside the upstream bridge and host-local plugins', load: () => import('./cni.ts') },
   { name: 'proxy-iptables', about: 'first programming of the service proxy in iptables mode beside a real kube-proxy', load: () => import('./proxy-iptables.ts') },
   { name: 'proxy-iptables-change', about: 'one changed endpoint in iptables mode beside a real kube-proxy', load: () => import('./proxy-iptables-change.ts') },
+  { name: 'proxy-iptables-plan', about: 'work in the process per change in iptables mode, beside few and many services', load: () => import('./proxy-iptables-plan.ts') },
   { name: 'proxy-nftables', about: 'the service proxy in nftables mode beside a real kube-proxy', load: () => import('./proxy-nftables.ts') },
   { name: 'proxy-nftables-growth', about: 'how the cost of nftables mode grows from 10 to 100,000 services, beside a real kube-proxy', load: () => import('./proxy-nftables-growth.ts') },
   { name: 'startup', about: 'start of a cluster, from nothing to the first answer at a node port, beside the same hosts of upstream parts', load: () => import('./startup.ts') },

@@ -8,7 +8,7 @@ import { TcpBridge } from '../../lab/tcp-bridge.ts'
 
 export type ProxyWorld = AsyncDisposable & Readonly<{ lab: Lab; api: ApiServerLab; bridge: TcpBridge; pods: readonly Pod[]; proxy: ProxyLab; apply: (...objects: readonly object[]) => Promise<void> }>
 
-export async function openProxyWorld(flags: readonly string[] = []): Promise<ProxyWorld> {
+export async function openProxyWorld(flags: readonly string[] = [], options: Readonly<{ variant?: 'nft' | 'legacy' }> = {}): Promise<ProxyWorld> {
   await using held = new AsyncDisposableStack()
   const api = held.use(await ApiServerLab.open())
   const lab = held.use(await openLab({ hosts: 2, podRoutes: true }))
@@ -29,7 +29,7 @@ export async function openProxyWorld(flags: readonly string[] = []): Promise<Pro
   await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' } })
   await api.patchStatus('/api/v1/nodes/host-1', { addresses: [{ type: 'InternalIP', address: one!.address }] })
   const kubeconfig = await api.kubeconfigFor('proxy', { commonName: 'system:kube-proxy' })
-  const proxy = held.use(await ProxyLab.open({ host: one!, kubeconfig, nodeName: 'host-1', flags: ['--cluster-cidr=10.244.0.0/16', '-v=4', ...flags] }))
+  const proxy = held.use(await ProxyLab.open({ host: one!, kubeconfig, nodeName: 'host-1', flags: ['--cluster-cidr=10.244.0.0/16', '-v=4', ...flags], ...options }))
   const all = held.move()
   return { lab, api, bridge, pods, proxy, apply, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }

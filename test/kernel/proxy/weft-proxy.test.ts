@@ -22,6 +22,9 @@ test.serial('a service follows the API server: cluster IP and node port, TCP and
   t.is(status, 200)
   t.like(JSON.parse(body), { healthy: true, nodeEligible: true, status: { IPv4: { healthy: true } } })
   t.is((await proxy.operations('/proxyMode')).body, 'iptables')
+  t.is((await proxy.operations('/healthz')).body, 'ok')
+  t.regex((await proxy.operations('/metrics/slis')).body, /^kubernetes_healthcheck\{name="ping",type="healthz"\} 1$/m)
+  t.is((await proxy.operations('/debug/pprof/heap')).status, 404)
   t.true((await proxy.metric('kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"}')) > 5)
   t.is(await proxy.metric('kubeproxy_iptables_localhost_nodeports_accepted_packets_total'), 40)
 })
@@ -140,6 +143,30 @@ test.serial('a changed configuration file ends the proxy, so that it is started 
 })
 
 test.serial('half a list changes nothing: slices that come late cut nobody off (scenario 108)', async t => {
+  await using world = await openProxyWorld()
+  const { api, pods, proxy, apply } = world
+  const [a, b, c] = pods
+  await apply(service('web', IP), slice('web', [b!]))
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server !== '')
+  await proxy.stop()
+  // Somebody who may read everything but slices gets his list of them when he is allowed to.
+  const rule = (resources: readonly string[]): object => ({ apiGroups: ['', 'discovery.k8s.io', 'networking.k8s.io'], resources, verbs: ['list', 'watch', 'get'] })
+  const role = (resources: readonly string[]): object => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'half-blind' }, rules: [rule(resources)] })
+  await apply(role(['services', 'nodes', 'servicecidrs']), {
+    apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'half-blind' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'half-blind' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'half-blind' }],
+  })
+  await apply(service('web', IP), slice('web', [c!]))
+  proxy.start(['--kubeconfig', await api.kubeconfigFor('half-blind', { commonName: 'half-blind' })])
+  await eventually(() => proxy.log.some(line => JSON.stringify(line).includes('endpointslices')) || 'nobody complains about slices')
+  for (let i = 0; i < 20; i += 1) t.is((await a!.tcp(IP, 80)).server, 'b')
+  t.is(proxy.logged('synced').length, 0)
+  await apply(role(['services', 'nodes', 'servicecidrs', 'endpointslices']))
+  await proxy.ready(30_000)
+  await eventually(async () => (await a!.tcp(IP, 80, { timeoutMs: 500 })).server === 'c')
+})
+
+test.serial('started while the API server is away, the proxy leaves old rules in force and opens no port (scenario 107)', async t => {
   await using world = await openProxyWorld()
   const { pods, proxy, bridge, apply } = world
   const [a, b] = pods

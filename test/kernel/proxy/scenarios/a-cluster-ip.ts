@@ -1,9 +1,11 @@
 // Section A: cluster IPs.
 
 import { parsePrefix } from '../../../../src/net/ip/prefix.ts'
+import { eventually } from '../../../lab/eventually.ts'
+import { RawPackets, SCTP, sctpInit } from '../../../lab/raw-packets.ts'
 import { HTTP, service, slice, up } from '../objects.ts'
 import { IPTABLES, type Scenario } from '../scenario.ts'
-import { prefixIn } from '../topology.ts'
+import { addressIn, prefixIn } from '../topology.ts'
 
 const NO_DETECTOR = { detector: { kind: 'none' } } as const
 
@@ -52,6 +54,23 @@ export const clusterIpScenarios: readonly Scenario[] = [
       await w.apply(service(w.family, { ports }), slice(w.family, [up('L1')], { ports: [{ name: 'tcp', port: 5353, protocol: 'TCP' }, { name: 'udp', port: 53, protocol: 'UDP' }] }))
       await w.reaches(t, 'C', 'clusterIp', 53, ['L1:5353'], 'U', 'tcp')
       await w.reaches(t, 'C', 'clusterIp', 53, ['L1'], 'U', 'udp')
+    },
+  },
+  {
+    // By packets written by hand: kernels without SCTP sockets still translate it.
+    numbers: '5', title: 'SCTP has an entry of its own under the same port number',
+    run: async (t, w) => {
+      const ports = [{ name: 'tcp', port: 53, protocol: 'TCP' }, { name: 'sctp', port: 53, protocol: 'SCTP' }] as const
+      await w.apply(service(w.family, { ports }), slice(w.family, [up('L1')], { ports: [{ name: 'tcp', port: 5353, protocol: 'TCP' }, { name: 'sctp', port: 5354, protocol: 'SCTP' }] }))
+      using client = new RawPackets(w.host('C').netns, w.family, SCTP)
+      using server = new RawPackets(w.host('L1').netns, w.family, SCTP)
+      client.send(w.address('clusterIp'), sctpInit(40_000, 53))
+      const [packet] = await eventually(() => {
+        const packets = server.received()
+        return packets.length > 0 ? packets : 'nothing came'
+      })
+      t.deepEqual([packet!.readUInt16BE(0), packet!.readUInt16BE(2)], [40_000, 5354])
+      await w.reaches(t, 'C', 'clusterIp', 53, ['L1:5353'], 'U', 'tcp')
     },
   },
   {
@@ -128,6 +147,30 @@ export const clusterIpScenarios: readonly Scenario[] = [
       await w.apply(service(w.family), slice(w.family, [up('L1'), up('L2')]))
       await w.reaches(t, 'C', 'clusterIp', 80, ['L1', 'L2'], 'U')
       await w.reaches(t, 'R1', 'clusterIp', 80, ['L1', 'L2'], 'M')
+    },
+  },
+  {
+    numbers: '14', title: 'of a dual-stack service each family has its own address and endpoints, and one of the other family makes nothing',
+    run: async (t, w) => {
+      const other = w.family === 4 ? 6 : 4
+      const ips = [addressIn(4, 'clusterIp'), addressIn(6, 'clusterIp')]
+      const both = service(w.family)
+      await w.apply(
+        { ...both, spec: { ...both.spec, clusterIP: ips[0]!, clusterIPs: ips, ipFamilies: ['IPv4', 'IPv6'] } },
+        slice(w.family, [up('L1')]), slice(other, [up('L2')], { name: 'a-2' }),
+        service(other, { name: 'b', clusterIp: 'clusterIp2' }), slice(w.family, [up('L2')], { name: 'b-1', service: 'b' }),
+      )
+      await w.reaches(t, 'C', 'clusterIp', 80, ['L1'], 'U')
+      await w.isNotCaptured(t, 'C', 'clusterIp2', 80)
+    },
+  },
+  {
+    numbers: '15', title: 'a family finds its cluster IP by its place in ipFamilies',
+    run: async (t, w) => {
+      const ips = [addressIn(6, 'clusterIp2'), addressIn(4, 'clusterIp2')]
+      const both = service(w.family)
+      await w.apply({ ...both, spec: { ...both.spec, clusterIP: ips[0]!, clusterIPs: ips, ipFamilies: ['IPv6', 'IPv4'] } }, slice(w.family, [up('L1'), up('R1')]))
+      await w.reaches(t, 'C', 'clusterIp2', 80, ['L1', 'R1'], 'U')
     },
   },
   {
