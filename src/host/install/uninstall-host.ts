@@ -6,7 +6,7 @@ import { WeftError } from '../../ops/errors.ts'
 import type { HostFiles } from './host-files.ts'
 import type { HostSystem } from './host-system.ts'
 import { OWN_FILES, readSettings } from './install-host.ts'
-import { RENEWAL_TIMER, unitsOf } from './plan-units.ts'
+import { RENEWAL_TIMER, unitsOf, type UnitName } from './plan-units.ts'
 import { nodeFlags } from './plan-flags.ts'
 
 export type UninstallOptions = Readonly<{
@@ -34,9 +34,12 @@ export async function uninstallHost({ files, system, purge, tell, signal }: Unin
     await system.stop(['weft-node'], { signal })
     await attempt('pods ended', ['node', '--cleanup', ...nodeFlags(settings).map(({ flag }) => flag)])
   }
-  await system.stop([RENEWAL_TIMER, ...units.toReversed()], { signal })
+  // The API server last: the agent gives its lease back there.
+  const isServer = (unit: UnitName): boolean => unit === 'weft-apiserver' || unit === 'weft-controller-manager'
+  await system.stop([RENEWAL_TIMER, ...units.filter(unit => !isServer(unit)).toReversed()], { signal })
   await attempt('Services\' rules removed', ['proxy', '--cleanup'])
   await attempt('pod network removed', ['agent', '--cleanup', '--kube-subnet-mgr', `--kubeconfig-file=${NODE_KUBECONFIG}`, `--net-config-path=${CONFIG}/net-conf.json`, `--iface=${settings.nodeIp}`, `--cni-conf-dir=${CNI_CONFIG}`, `--cni-bin-dir=${CNI_PROGRAMS}`])
+  await system.stop(units.filter(isServer).toReversed(), { signal })
   await system.restoreKernel(journal.settingsBefore)
   for (const placed of journal.placed.toReversed()) if (placed.kind !== 'folder') await files.take(placed)
   await system.reload({ signal })
