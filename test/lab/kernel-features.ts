@@ -16,3 +16,15 @@ export async function missingLinkKind(kind: 'wireguard' | 'ipip'): Promise<strin
     return `skipped: this kernel has no ${kind}; "npm run test:vm" runs it on one that has`
   }
 }
+
+/** Why tests of VLANs on bridges skip; undefined where the kernel was built with CONFIG_BRIDGE_VLAN_FILTERING. */
+export async function missingBridgeVlans(): Promise<string | undefined> {
+  await using netns = await LabNetns.open('features', `${labPrefix()}features-vlans`)
+  try {
+    await netns.rtnl.links.add({ name: 'probe0', info: { kind: 'bridge', vlanFiltering: true } }, { signal: new AbortController().signal })
+    return undefined
+  } catch (error) {
+    if (!isRefusal(error, 'EOPNOTSUPP')) throw error
+    return 'skipped: this kernel keeps no VLANs apart on bridges; "npm run test:vm -- FILE" runs a test on one that does'
+  }
+}

@@ -5,8 +5,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFil
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { findPeer, missingPeer } from '../../peers/cache.ts'
-import { LabNetns } from '../../lab/lab-netns.ts'
-import { labPrefix } from '../../lab/leftovers.ts'
+import { missingBridgeVlans } from '../../lab/kernel-features.ts'
+import type { LabNetns } from '../../lab/lab-netns.ts'
 import { CniLab, SHIM, type CallOptions, type CniAnswer } from '../../kernel/cni/cni-lab.ts'
 
 const BRIDGE = findPeer('cni-1.9.1/bridge')
@@ -77,11 +77,7 @@ async function kernelState(lab: CniLab, pod: LabNetns): Promise<unknown> {
   }
 }
 
-/** Whether this kernel was built with CONFIG_BRIDGE_VLAN_FILTERING. */
-const keepsVlansApart = await (async (): Promise<boolean> => {
-  await using probe = await LabNetns.open('probe', `${labPrefix()}vlan`)
-  return (await probe.exec(['ip', 'link', 'add', 'probe', 'type', 'bridge', 'vlan_filtering', '1'], { check: false })).code === 0
-})()
+const keepsVlansApart = (await missingBridgeVlans()) === undefined
 
 const CASES: readonly Readonly<{ name: string; more: Readonly<Record<string, unknown>>; env?: Readonly<Record<string, string>> }>[] = [
   { name: 'IPv4 with default gateway (13)', more: {} },
