@@ -8,8 +8,8 @@ import { quantile } from '../statistics.ts'
 import type { BenchContext } from '../subject.ts'
 import { KUBE_PROXY_NAME, kubeProxy, startProxy, type RunningProxy } from './proxy/cluster.ts'
 import { ObjectSource } from './proxy/object-source.ts'
+import { firstSync } from './proxy/programming.ts'
 import { residentMb } from './proxy/resident.ts'
-import { untilSynced } from './proxy/until-synced.ts'
 
 type Program = 'weft' | 'kube-proxy'
 const NAME = { weft: 'weft proxy', 'kube-proxy': KUBE_PROXY_NAME } as const
@@ -38,7 +38,7 @@ export async function measure(context: BenchContext): Promise<Omit<Result, 'subj
         continue
       }
       await using running = await startProxy(program, { kubeconfig: source.kubeconfig, port: source.port, flags: ['--proxy-mode=nftables'] })
-      const programming = await untilSynced(running, { patienceMs: PATIENCE_MS, signal })
+      const programming = await firstSync(running, PATIENCE_MS, signal)
       if (programming === undefined) {
         given.add(program)
         unmeasured(`${NAME[program]} had not programmed ${services.toLocaleString('en')} services after ${PATIENCE_MS / 1000} s`)

@@ -6,8 +6,8 @@ import type { BenchContext } from '../subject.ts'
 import { changeOnce } from './proxy/change-once.ts'
 import { KUBE_PROXY_NAME, kubeProxy, ProxyCluster, type Size } from './proxy/cluster.ts'
 import { batchTimes, program } from './proxy/nftables-in-process.ts'
+import { firstSync } from './proxy/programming.ts'
 import { residentMb } from './proxy/resident.ts'
-import { untilSynced } from './proxy/until-synced.ts'
 
 type Program = 'weft' | 'kube-proxy'
 type Findings = Readonly<{ figures: readonly Figure[]; skips: readonly Skip[] }>
@@ -70,7 +70,7 @@ async function besideThePeer(context: BenchContext, size: Size, programs: readon
   const found = new Map<Program, { programming: number; changes: readonly number[]; residentMb: number }>()
   for (const each of programs) {
     await using running = await cluster.startProxy(each, FLAGS)
-    const programming = await untilSynced(running, { patienceMs: PATIENCE_MS, signal: context.signal })
+    const programming = await firstSync(running, PATIENCE_MS, context.signal)
     if (programming === undefined) {
       skips.push({ key: `start/${name(size)}`, reason: `${each} had not programmed ${says(size)} after ${PATIENCE_MS / 1000} s (${Math.round(residentMb(running.proxy.pid))} MB resident then)` })
       context.say(skips.at(-1)!.reason)
