@@ -66,7 +66,8 @@ export class ServiceHost implements AsyncDisposable {
   }
 }
 
-async function openBackend(plane: Plane, lab: Lab, call: Call): Promise<Backend> {
+/** A backend in the namespace of the lab's first host. */
+export async function openBackend(plane: Plane, lab: Lab, call: Call): Promise<Backend> {
   const { netns } = lab.host(1)
   const rules = { family: 4, masqueradeMark: 0x4000, masqueradeAll: false, detector: { kind: 'source', prefix: parsePrefix('10.244.0.0/16', 'pods') } } as const
   const nodePortAddresses = async () => ({ kind: 'all', loopback: false }) as const
