@@ -10,15 +10,19 @@ import { HttpEndpoints } from '../ops/http-endpoints.ts'
 import type { Logger } from '../ops/log.ts'
 import { openMetrics, type Registry } from '../ops/metrics.ts'
 import { releaseMemory } from '../ops/release-memory.ts'
+import type { Doorbell } from '../ops/wake.ts'
 import { podMtu } from './backends/index.ts'
 import { openCarrier } from './backends/open-carrier.ts'
+import { ConfigFollower } from './config/config-follower.ts'
 import { networksOf, type NetworkConfig } from './config/network-config.ts'
 import type { SubnetEnv } from './config/subnet-env.ts'
 import { KernelDataplane } from './dataplane/kernel.ts'
 import { agentMetrics, type AgentMetrics } from './health/agent-metrics.ts'
-import { healthEndpoints } from './health/endpoints.ts'
+import { ClockSteps } from './health/clock-steps.ts'
+import { healthEndpoints, STUCK_MS } from './health/endpoints.ts'
 import { MeshMetrics } from './health/mesh-metrics.ts'
 import { notReadyBecause } from './health/readiness.ts'
+import { ServiceManager } from './health/service-manager.ts'
 import { statusOf } from './health/status.ts'
 import { formatSubnets } from './leases/lease.ts'
 import type { LeaseManager } from './leases/lease-manager.ts'
@@ -38,6 +42,11 @@ export type AgentParts = Readonly<{
   options: AgentOptions
   /** Waits for the configuration; throws InputError when it is wrong. */
   loadConfig: (call: { signal: AbortSignal }) => Promise<NetworkConfig>
+  /** Reads it once; throws when it is away or wrong. */
+  readConfig: (call: { signal: AbortSignal }) => Promise<NetworkConfig>
+  /** Rung when somebody asks for the configuration to be read again and the host to be looked at. */
+  reload: Doorbell
+  env: Readonly<Record<string, string | undefined>>
   /** Opens the store's lease manager; it ends with the signal. */
   openManager: (config: NetworkConfig, call: { signal: AbortSignal }) => Promise<LeaseManager>
   /** Opens the CNI server, when pods are to be wired by this process. */
@@ -78,6 +87,9 @@ class Agent implements AsyncDisposable {
   #rules: RulesLoop | undefined
   #announcer: Announcer | undefined
   #mesh: MeshProbe | undefined
+  #follower: ConfigFollower | undefined
+  readonly #serviceManager: ServiceManager
+  readonly #clockSteps: ClockSteps
   #lastTickMs: number
   #rulesFor = ''
 
@@ -85,11 +97,16 @@ class Agent implements AsyncDisposable {
     this.#parts = parts
     this.#metrics = agentMetrics(this.#registry)
     this.#lastTickMs = parts.clock.monotonicMs()
+    const { env, log, clock } = parts
+    this.#clockSteps = new ClockSteps({ log, clock })
+    this.#serviceManager = new ServiceManager({ env, log, clock, pid: process.pid, alive: () => this.#network === undefined || clock.monotonicMs() - this.#lastTickMs <= STUCK_MS })
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { options, log, clock } = this.#parts
     await this.#openHealth()
+    // Also while something is waited for, which is being alive.
+    const watching = this.#serviceManager.run({ signal })
     const config = await this.#whileWaiting('waiting for the network configuration', () => this.#parts.loadConfig({ signal }))
     this.#config = config
     const manager = await this.#whileWaiting('waiting for the store of leases', () => this.#parts.openManager(config, { signal }))
@@ -113,9 +130,10 @@ class Agent implements AsyncDisposable {
     this.#lastTickMs = clock.monotonicMs()
     this.#network = network
     const { meshProbeMs: intervalMs } = options
-    if (intervalMs > 0) this.#mesh = new MeshProbe({ network, backend: config.backend, pools: config.pools, intervalMs, metrics: new MeshMetrics(this.#registry), log, clock })
+    if (intervalMs > 0) this.#mesh = new MeshProbe({ network, backend: () => this.#config!.backend, pools: config.pools, intervalMs, metrics: new MeshMetrics(this.#registry), log, clock })
     const cni = this.#parts.openCni === undefined ? undefined : this.#stack.use(await this.#parts.openCni({ registry: this.#registry, signal }))
-    this.#announcer = this.#openAnnouncer(config, { manager, cni })
+    this.#announcer = this.#openAnnouncer({ manager, cni })
+    this.#follower = this.#openFollower(config)
     await Promise.all([
       manager.watch(snapshot => network.setLeases(snapshot), { signal }),
       network.run({ signal }),
@@ -124,11 +142,15 @@ class Agent implements AsyncDisposable {
       this.#keepRules(config, signal),
       this.#announcer.run({ signal }),
       this.#mesh?.run({ signal }),
+      this.#follower.run({ signal }),
+      this.#clockSteps.run({ signal }),
+      watching,
     ])
   }
 
   /** With --release-lease-on-exit: others may have the subnet at once; a store that does not answer keeps it until its time is up. */
   async release(): Promise<void> {
+    this.#serviceManager.stopping()
     if (!this.#parts.options.releaseOnExit) return
     try {
       await this.#manager?.release({ signal: AbortSignal.timeout(RELEASE_MS) })
@@ -163,8 +185,8 @@ class Agent implements AsyncDisposable {
       lastTickMs: () => (this.#network === undefined ? clock.monotonicMs() : this.#lastTickMs),
       nowMs: () => clock.monotonicMs(),
       notReady,
-      warnings: () => this.#mesh?.prober.faults ?? [],
-      status: () => statusOf({ paths: this.#mesh?.prober.paths ?? [], config: this.#config, network: this.#network?.state, reasons: notReady(), storeTrouble: this.#manager?.trouble }),
+      warnings: () => [...(this.#follower?.drift ?? []), ...(this.#rules?.state.hindrances ?? []), ...(this.#mesh?.prober.faults ?? []), ...this.#clockSteps.warnings],
+      status: () => statusOf({ drift: this.#follower?.drift ?? [], paths: this.#mesh?.prober.paths ?? [], config: this.#config, network: this.#network?.state, reasons: notReady(), storeTrouble: this.#manager?.trouble }),
       registry: this.#registry,
     })
     const server = this.#stack.use(await HttpEndpoints.open({ ...options.health, endpoints, log }))
@@ -175,7 +197,7 @@ class Agent implements AsyncDisposable {
     return notReadyBecause({
       network: this.#network?.state,
       waiting: this.#waiting,
-      rules: this.#rulesWanted ? (this.#rules?.state ?? { verifiedMs: undefined, trouble: undefined }) : undefined,
+      rules: this.#rulesWanted ? (this.#rules?.state ?? { verifiedMs: undefined, trouble: undefined, hindrances: [] }) : undefined,
       rulesPeriodMs: this.#parts.options.rules.resyncMs,
       announcementTrouble: this.#announcer?.trouble,
       nowMs: this.#parts.clock.monotonicMs(),
@@ -205,14 +227,33 @@ class Agent implements AsyncDisposable {
     await Promise.all([this.#rules.run({ signal }), ringOnRuleChange({ doorbell: this.#rules.doorbell, log, signal })])
   }
 
-  #openAnnouncer(config: NetworkConfig, { manager, cni }: Readonly<{ manager: LeaseManager; cni: CniServer | undefined }>): Announcer {
+  /** A reload also looks at the whole host and verifies the rules. */
+  #openFollower(running: NetworkConfig): ConfigFollower {
+    const { readConfig, reload, log, clock } = this.#parts
+    return new ConfigFollower({
+      running, doorbell: reload, log, clock, random: Math.random,
+      read: call => readConfig(call),
+      onReload: moment => {
+        if (moment === 'begin') return this.#serviceManager.reloading()
+        for (const part of [this.#network, this.#rules, this.#announcer]) part?.doorbell.ring('reload')
+        if (this.#announcer?.trouble === undefined) this.#serviceManager.ready('reloaded')
+      },
+      take: config => {
+        this.#config = config
+        this.#network!.setConfig(config)
+      },
+    })
+  }
+
+  #openAnnouncer({ manager, cni }: Readonly<{ manager: LeaseManager; cni: CniServer | undefined }>): Announcer {
     const { options, log, clock } = this.#parts
     return new Announcer({
       subnetFile: options.subnetFile, cni, log, clock, random: Math.random,
-      current: () => this.#announceable(config),
+      current: () => this.#announceable(this.#config!),
       onReady: () => {
         manager.announceReady()
-        log.info({ backend: config.backend.kind, subnet: formatSubnets(this.#network!.state.own.subnets), link: this.#network!.state.underlay.link }, 'ready')
+        this.#serviceManager.ready(`leased ${formatSubnets(this.#network!.state.own.subnets)}`)
+        log.info({ backend: this.#config!.backend.kind, subnet: formatSubnets(this.#network!.state.own.subnets), link: this.#network!.state.underlay.link }, 'ready')
         // The first list and its thousands of steps are over; what follows is small.
         releaseMemory()
       },

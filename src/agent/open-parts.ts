@@ -5,22 +5,25 @@ import type { Registry } from '../ops/metrics.ts'
 import type { ApiClient } from '../client/api-client.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/log.ts'
+import type { Doorbell } from '../ops/wake.ts'
 import { networksOf, type NetworkConfig } from './config/network-config.ts'
-import { loadNetworkConfigFile } from './config/load-network-config.ts'
+import { loadNetworkConfigFile, readNetworkConfigFile } from './config/load-network-config.ts'
 import type { AgentParts } from './agent.ts'
 import type { CniOptions } from './options.ts'
 import type { AgentSettings, StoreOptions } from './flags/read-flags.ts'
 import { parseSubnetEnv } from './config/subnet-env.ts'
 import { readSubnetEnv } from './config/write-subnet-env.ts'
 import { isSubnetInUse, localAddresses, machineIdentity } from './leases/etcd/this-machine.ts'
+import type { LeaseRegistry } from './leases/lease-registry.ts'
 import { annotationNames } from './leases/kube/annotations.ts'
 
-type Surroundings = Readonly<{ log: Logger; clock: Clock; env: Readonly<Record<string, string | undefined>> }>
+/** `reload` is rung to have the configuration read again. */
+type Surroundings = Readonly<{ reload: Doorbell; log: Logger; clock: Clock; env: Readonly<Record<string, string | undefined>> }>
 
 export async function openAgentParts(settings: AgentSettings, surroundings: Surroundings): Promise<AgentParts> {
-  const { log, clock } = surroundings
+  const { log, clock, env, reload } = surroundings
   const { cni } = settings.agent
-  return { options: settings.agent, log, clock, openCni: cni === undefined ? undefined : ({ registry, signal }) => openCni(cni, { log, registry, signal }), ...(await storeParts(settings, surroundings)) }
+  return { options: settings.agent, env, reload, log, clock, openCni: cni === undefined ? undefined : ({ registry, signal }) => openCni(cni, { log, registry, signal }), ...(await storeParts(settings, surroundings)) }
 }
 
 // What a configuration does not use is not loaded: the gRPC client alone costs a tenth of a second and 25 MB, the API client
@@ -31,7 +34,7 @@ async function openCni({ socketPath, ...folders }: CniOptions, { log, registry, 
   return openCniServer({ ...folders, ...(socketPath !== undefined && { socketPath }), log: log.child({ component: 'cni' }), registry, signal })
 }
 
-type StoreParts = Pick<AgentParts, 'loadConfig' | 'openManager'>
+type StoreParts = Pick<AgentParts, 'loadConfig' | 'readConfig' | 'openManager'>
 
 async function storeParts(settings: AgentSettings, surroundings: Surroundings): Promise<StoreParts> {
   const { store } = settings
@@ -47,6 +50,7 @@ function kubeParts(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock,
   const names = annotationNames(store.annotationPrefix)
   return {
     loadConfig: ({ signal }) => loadNetworkConfigFile(store.netConfigPath, { store: 'kube', log, clock, random: Math.random, signal }),
+    readConfig: () => readNetworkConfigFile(store.netConfigPath, 'kube'),
     openManager: async (config: NetworkConfig, { signal }) => {
       const [{ KubeLeaseManager }, { findNodeName }] = await Promise.all([import('./leases/kube/kube-lease-manager.ts'), import('./leases/kube/node-name.ts')])
       const client = await openClient(store, { log, clock, env })
@@ -57,12 +61,13 @@ function kubeParts(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock,
 }
 
 async function etcdParts(store: Extract<StoreOptions, { kind: 'etcd' }>, { agent }: AgentSettings, { log, clock }: Surroundings): Promise<StoreParts> {
-  const [{ Etcd3Registry }, { EtcdLeaseManager }, { loadEtcdConfig }] = await Promise.all([
+  const [{ Etcd3Registry }, { EtcdLeaseManager }, { loadEtcdConfig, readEtcdConfig }] = await Promise.all([
     import('./leases/etcd/etcd3-registry.ts'), import('./leases/etcd/etcd-lease-manager.ts'), import('./leases/etcd/load-etcd-config.ts'),
   ])
   const registry = new Etcd3Registry(store)
   return {
     loadConfig: ({ signal }) => loadEtcdConfig(registry, { prefix: store.prefix, log, clock, random: Math.random, signal }),
+    readConfig: ({ signal }) => readEtcdConfig(registry, { prefix: store.prefix, signal }),
     openManager: async config => {
       const previous = parseSubnetEnv((await readSubnetEnv(agent.subnetFile)) ?? '').subnets
       return new EtcdLeaseManager({
@@ -72,8 +77,23 @@ async function etcdParts(store: Extract<StoreOptions, { kind: 'etcd' }>, { agent
   }
 }
 
-async function openClient(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock, env }: Surroundings): Promise<ApiClient> {
+async function openClient(store: Extract<StoreOptions, { kind: 'kube' }>, { log, clock, env }: Omit<Surroundings, 'reload'>): Promise<ApiClient> {
   const [{ loadKubeconfig }, { openApiClient }] = await Promise.all([import('../client/kubeconfig/load.ts'), import('../client/api-client.ts')])
   const config = await loadKubeconfig({ path: store.kubeconfig || undefined, master: store.apiUrl || undefined, env, clock })
   return openApiClient({ config, userAgent: 'weft-agent', log, clock })
+}
+
+/** The store's leases for an administrator: no agent need run here. */
+export async function openLeaseRegistry(store: StoreOptions, surroundings: Omit<Surroundings, 'reload'>): Promise<LeaseRegistry> {
+  switch (store.kind) {
+    case 'kube': {
+      const { KubeLeaseRegistry } = await import('./leases/kube/kube-lease-registry.ts')
+      return new KubeLeaseRegistry(await openClient(store, surroundings), annotationNames(store.annotationPrefix))
+    }
+    case 'etcd': {
+      const [{ Etcd3Registry }, { EtcdLeaseRegistry }] = await Promise.all([import('./leases/etcd/etcd3-registry.ts'), import('./leases/etcd/etcd-lease-registry.ts')])
+      return new EtcdLeaseRegistry(new Etcd3Registry(store))
+    }
+    default: return store satisfies never
+  }
 }

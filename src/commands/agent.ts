@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander'
 import { runAgent } from '../agent/agent.ts'
+import { RELOAD } from '../agent/config/config-follower.ts'
 import { FLAGS, type Flag } from '../agent/flags/flag-table.ts'
 import { readFlags, type AgentSettings, type GivenFlags } from '../agent/flags/read-flags.ts'
 import { LeaseLostError } from '../agent/leases/etcd/etcd-lease-manager.ts'
@@ -10,6 +11,7 @@ import { systemClock } from '../ops/clock.ts'
 import { InputError } from '../ops/errors.ts'
 import { openLog } from '../ops/log.ts'
 import { runProcess } from '../ops/process.ts'
+import { Doorbell } from '../ops/wake.ts'
 import { limitYoungGeneration } from '../ops/young-generation.ts'
 import { fromGoFlags } from './go-flags.ts'
 import { command as versionCommand } from './version.ts'
@@ -72,7 +74,9 @@ async function run(given: GivenFlags): Promise<void> {
   limitYoungGeneration(YOUNG_GENERATION_BYTES)
   await runProcess(log, async signal => {
     try {
-      const parts = await openAgentParts(settings, { log, clock: systemClock, env: process.env })
+      const reload = new Doorbell()
+      process.on('SIGHUP', () => reload.ring(RELOAD))
+      const parts = await openAgentParts(settings, { reload, log, clock: systemClock, env: process.env })
       if (settings.cleanup) {
         const { cleanUp } = await import('../agent/cleanup.ts')
         await cleanUp(parts, { signal })

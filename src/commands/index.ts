@@ -21,6 +21,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'status', summary: 'tell what of a cluster runs', load: () => import('./status.ts') },
   { name: 'down', summary: 'remove a cluster, however it ended', load: () => import('./down.ts') },
   { name: 'agent', summary: 'give this host a pod subnet and carry pod traffic to the others', load: () => import('./agent.ts') },
+  { name: 'leases', summary: 'show who holds which pod subnet, and release what a lost host holds', load: () => import('./leases.ts') },
   { name: 'proxy', summary: 'serve Services on this host, with kube-proxy\'s flags and configuration', load: () => import('./proxy.ts') },
   { name: 'controller-manager', summary: 'keep EndpointSlices, pod CIDRs, namespaces and owners as they should be', load: () => import('./controller-manager.ts') },
   { name: 'echo', summary: 'answer over HTTP, TCP and UDP which pod and host this is', load: () => import('./echo.ts') },

@@ -14,7 +14,7 @@ export async function loadNetworkConfigFile(
 ): Promise<NetworkConfig> {
   for (let failures = 1; ; failures += 1) {
     try {
-      return parseNetworkConfig(await readFile(path, 'utf8'), { source: path, store: options.store })
+      return await readNetworkConfigFile(path, options.store)
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err
       options.log.warn({ file: path, failures }, 'waiting for the network configuration')
@@ -22,3 +22,6 @@ export async function loadNetworkConfigFile(
     }
   }
 }
+
+/** Reads it once. Throws when it is absent or wrong. */
+export const readNetworkConfigFile = async (path: string, store: StoreKind): Promise<NetworkConfig> => parseNetworkConfig(await readFile(path, 'utf8'), { source: path, store })

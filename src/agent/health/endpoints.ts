@@ -15,7 +15,7 @@ export type HealthSources = Readonly<{
 }>
 
 /** A main loop that was silent for this long is stuck; it never waits for the store. */
-const STUCK_MS = 30_000
+export const STUCK_MS = 30_000
 
 export function healthEndpoints(sources: HealthSources): Readonly<Record<string, () => EndpointAnswer | Promise<EndpointAnswer>>> {
   return {

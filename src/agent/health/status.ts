@@ -12,17 +12,20 @@ export type StatusInput = Readonly<{
   config: NetworkConfig | undefined
   network: NetworkState | undefined
   reasons: readonly string[]
+  /** How the stored configuration differs from the running one. */
+  drift: readonly string[]
   /** What the mesh probe has found; empty when it is off. */
   paths: readonly PeerPath[]
   /** What the store does not know yet. */
   storeTrouble: string | undefined
 }>
 
-export function statusOf({ config, network, reasons, paths, storeTrouble }: StatusInput): unknown {
+export function statusOf({ config, network, reasons, drift, paths, storeTrouble }: StatusInput): unknown {
   return {
     ready: reasons.length === 0,
     reasons,
     store: storeTrouble ?? 'current',
+    configuration: drift.length === 0 ? 'current' : drift,
     ...(config !== undefined && { network: entriesOf(networksOf(config)).map(([, prefix]) => formatPrefix(prefix)), backend: config.backend.kind }),
     ...(network !== undefined && {
       interface: {

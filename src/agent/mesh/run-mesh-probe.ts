@@ -16,7 +16,7 @@ import { planTargets } from './targets-plan.ts'
 
 export type MeshProbeParts = Readonly<{
   network: NetworkLoop
-  backend: BackendConfig
+  backend: () => BackendConfig
   pools: PerFamily<unknown>
   intervalMs: number
   metrics: MeshMetrics
@@ -38,7 +38,7 @@ export class MeshProbe {
       intervalMs, log, clock, answersDatagrams,
       targets: () => {
         const { peers, own, underlay, complete } = network.state
-        return complete ? planTargets({ backend, peers, subnets: own.subnets, underlay }) : []
+        return complete ? planTargets({ backend: backend(), peers, subnets: own.subnets, underlay }) : []
       },
       echoes: family => this.#sockets.get(family)!,
       onPathMtu: () => network.doorbell.ring('path MTU changed'),
@@ -57,7 +57,8 @@ export class MeshProbe {
 
   /** Behind NAT the offload is off anyway, and what an operator has set is not ours to try. */
   #tryOffload(answers: readonly boolean[]): void {
-    const { network, backend, log } = this.#parts
+    const { network, log } = this.#parts
+    const backend = this.#parts.backend()
     const { published, addresses, underlay } = { ...network.state.underlay, underlay: network.state.underlay }
     if (backend.kind !== 'vxlan' || backend.txChecksumOffload !== 'auto' || entriesOf(published).some(([family, address]) => !sameAddress(address, addresses[family]!))) return
     const before = this.#trial

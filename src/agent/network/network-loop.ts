@@ -92,6 +92,7 @@ export class NetworkLoop {
   readonly doorbell = new Doorbell()
   readonly #parts: NetworkLoopParts
   readonly #territory: readonly Prefix[]
+  #config: NetworkConfig
   #state: NetworkState
   /** The latest word of the store, and the one that the running pass works with. */
   #latest: LeaseSnapshot | undefined
@@ -106,6 +107,7 @@ export class NetworkLoop {
 
   constructor(parts: NetworkLoopParts) {
     this.#parts = parts
+    this.#config = parts.config
     this.#territory = entriesOf(networksOf(parts.config)).map(([, network]) => network)
     this.#published = parts.host.own.attributes
     this.#state = {
@@ -116,7 +118,7 @@ export class NetworkLoop {
 
   get #linkNames(): readonly string[] {
     const carried = this.#parts.carrier?.linkName
-    return [...ownLinkNames(this.#parts.config.backend), ...(carried === undefined ? [] : [carried])]
+    return [...ownLinkNames(this.#config.backend), ...(carried === undefined ? [] : [carried])]
   }
 
   get state(): NetworkState {
@@ -134,6 +136,12 @@ export class NetworkLoop {
       ownLinks: this.#linkNames, underlay: this.#state.underlay.link, territory: this.#territory,
       established: this.#established ?? NOTHING, nameOf: index => this.#parts.kernel.nameOf(index),
     }
+  }
+
+  /** Takes over a configuration that differs from the running one only in what can change under running pods. */
+  setConfig(config: NetworkConfig): void {
+    this.#config = config
+    this.doorbell.ring('configuration changed')
   }
 
   /** Sets the tunnel device's checksum offload, in place of what "auto" makes of it. */
@@ -193,7 +201,7 @@ export class NetworkLoop {
     const steps = planDataplane(desired, { ...observed, sysctls: kernel.readSysctls(desired.sysctls) })
     const [before, now] = [this.#established, establishedBy(desired)]
     await this.#apply(steps, { established: now, repairs: repairsAmong(steps, before, now) }, signal)
-    this.#restWhenDone(strangers, this.#parts.config.backend.kind === 'wireguard' ? afterSteps(observed, steps) : undefined)
+    this.#restWhenDone(strangers, this.#config.backend.kind === 'wireguard' ? afterSteps(observed, steps) : undefined)
     return steps.length
   }
 
@@ -201,7 +209,7 @@ export class NetworkLoop {
   async #passPeers(calm: Calm, signal: AbortSignal): Promise<number | undefined> {
     const { own } = this.#state
     // A prefix that goes from one WireGuard peer to another concerns both: those are compared as a whole.
-    if (this.#parts.config.backend.kind === 'wireguard' || !sameSubnets(own.subnets, calm.own)) return undefined
+    if (this.#config.backend.kind === 'wireguard' || !sameSubnets(own.subnets, calm.own)) return undefined
     this.#settle(calm.strangers)
     if (await this.#carry(signal)) return undefined
     const { peers } = this.#state
@@ -237,7 +245,7 @@ export class NetworkLoop {
     if (this.#snapshot === undefined) return
     const stored = this.#snapshot.own
     if (stored !== undefined && !sameSubnets(stored.subnets, this.#state.own.subnets)) {
-      const subnets = perConfigured(stored.subnets, networksOf(this.#parts.config))
+      const subnets = perConfigured(stored.subnets, networksOf(this.#config))
       if (subnets !== undefined && !sameSubnets(subnets, this.#state.own.subnets)) {
         this.#parts.log.error({ subnet: formatSubnets(subnets), former: formatSubnets(this.#state.own.subnets) }, 'the pod subnet of this host was changed in the store; pods with former addresses are cut off')
         this.#state = { ...this.#state, own: { ...this.#state.own, subnets } }
@@ -259,7 +267,7 @@ export class NetworkLoop {
     if (this.#state.interfaceTrouble !== undefined) log.info({ link: followed.underlay.link }, 'the interface between hosts is back')
     if (followed.changes.length > 0) log.warn({ link: followed.underlay.link, changes: followed.changes }, 'the interface between hosts changed')
     this.#state = { ...this.#state, underlay: followed.underlay, interfaceTrouble: undefined }
-    const attributes = attributesFor({ config: this.#parts.config, mtuCompat: this.#parts.options.mtuCompat }, { underlay: followed.underlay, identity: host.identity })
+    const attributes = attributesFor({ config: this.#config, mtuCompat: this.#parts.options.mtuCompat }, { underlay: followed.underlay, identity: host.identity })
     if (!sameAttributes(attributes, this.#published)) {
       this.#published = attributes
       this.#parts.publish(attributes)
@@ -269,7 +277,7 @@ export class NetworkLoop {
 
   #settle(strangers: Inventory): void {
     const { own, underlay } = this.#state
-    const networks = networksOf(this.#parts.config)
+    const networks = networksOf(this.#config)
     const { peers, conflicts } = settleLeases({ leases: this.#snapshot?.leases ?? [], own: { ...own, attributes: this.#published }, networks })
     const overlaps = findOverlaps({ networks, subnets: own.subnets, underlay, peers, inventory: strangers })
     this.#state = { ...this.#state, peers, conflicts, overlaps }
@@ -293,14 +301,16 @@ export class NetworkLoop {
   }
 
   #plan(peers: readonly Lease[]): BackendPlan {
-    const { config, host, carrier, narrowedTo } = this.#parts
+    const { host, carrier, narrowedTo } = this.#parts
+    const config = this.#config
     const { own, underlay } = this.#state
     const backend = config.backend.kind === 'vxlan' && this.#txChecksum !== undefined ? { ...config.backend, txChecksumOffload: this.#txChecksum } : config.backend
     return planBackend(backend, { networks: networksOf(config), subnets: own.subnets, peers: peers.map(peer => narrowed(peer, narrowedTo(peer.owner))), underlay, identity: host.identity, carrierLink: carrier?.linkName })
   }
 
   #desire(observed: ObservedState): DesiredState {
-    const { config, options } = this.#parts
+    const { options } = this.#parts
+    const config = this.#config
     const { own, underlay, peers } = this.#state
     const plan = this.#plan(peers)
     this.#state = { ...this.#state, problems: plan.problems }

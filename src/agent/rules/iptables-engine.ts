@@ -37,6 +37,11 @@ export class IptablesEngine implements RuleEngine {
     return written
   }
 
+  /** Ours stand in the very chain whose policy could drop. */
+  async hindrances(): Promise<readonly string[]> {
+    return []
+  }
+
   async remove(instance: string, call: { signal: AbortSignal }): Promise<void> {
     for (const [, iptables] of entriesOf(this.#tables)) {
       await iptables.removeChains('nat', chain => chain === chainName(MASQUERADE_CHAIN, instance), call)

@@ -2,6 +2,7 @@
 
 import { isAbort, WeftError } from '../../ops/errors.ts'
 import { FAMILIES } from '../leases/per-family.ts'
+import { droppingForwardChains } from './forward-policy.ts'
 import { formatNftScript, planNftables, tableName } from './nftables-plan.ts'
 import type { RulesInput } from './iptables-plan.ts'
 import type { RuleEngine } from './rule-engine.ts'
@@ -56,6 +57,10 @@ export class NftablesEngine implements RuleEngine {
       if ((await listTable(table, call)) !== listing) return false
     }
     return true
+  }
+
+  async hindrances({ networks, forward }: RulesInput, call: Call): Promise<readonly string[]> {
+    return forward ? droppingForwardChains(await runNft(['-j', 'list', 'chains'], call), networks) : []
   }
 
   async remove(instance: string, call: Call): Promise<void> {

@@ -10,6 +10,8 @@ export interface RuleEngine {
   readonly canRandomFully: boolean
   /** Compares order and exact set, writes only on difference. Answers what it had to write ("nat FLANNEL-POSTRTG IPv4"). */
   ensure(input: RulesInput, call: Call): Promise<readonly string[]>
+  /** What of others keeps these rules from having their effect, in sentences. */
+  hindrances(input: RulesInput, call: Call): Promise<readonly string[]>
   /** Takes away everything of that instance. Absent is success. */
   remove(instance: string, call: Call): Promise<void>
 }

@@ -24,6 +24,8 @@ export type RulesState = Readonly<{
   /** Monotonic time of the last pass that found or made everything right; undefined before the first. */
   verifiedMs: number | undefined
   trouble: string | undefined
+  /** What of others keeps the rules from having their effect. */
+  hindrances: readonly string[]
 }>
 
 const SETTLE_MS = 50
@@ -34,7 +36,7 @@ const RETRY: Backoff = { initialMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2
 export class RulesLoop {
   readonly doorbell = new Doorbell()
   readonly #parts: RulesLoopParts
-  #state: RulesState = { verifiedMs: undefined, trouble: undefined }
+  #state: RulesState = { verifiedMs: undefined, trouble: undefined, hindrances: [] }
   #lastWanted = ''
 
   constructor(parts: RulesLoopParts) {
@@ -77,7 +79,9 @@ export class RulesLoop {
       log.info({ engine: engine.name, chains: written }, 'wrote traffic rules')
     }
     this.#lastWanted = wanted
-    this.#state = { verifiedMs: clock.monotonicMs(), trouble: undefined }
+    const hindrances = await engine.hindrances(input, { signal })
+    for (const reason of hindrances) if (!this.#state.hindrances.includes(reason)) log.warn({ reason }, 'something else hinders the traffic rules')
+    this.#state = { verifiedMs: clock.monotonicMs(), trouble: undefined, hindrances }
     this.#parts.onPass()
   }
 }

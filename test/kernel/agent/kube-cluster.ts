@@ -24,11 +24,18 @@ export type KubeClusterOptions = Readonly<{
   /** False: no pods are made. */
   pods?: boolean
   netConf?: Readonly<Record<string, unknown>>
+  /** Pods and pod CIDRs of IPv6 alone. */
+  onlyIpv6?: boolean
+  /** An API server of the caller's, instead of Weft's own; agents may have other credentials than the test. */
+  server?: Readonly<{ kubeconfig: string; port: number; agentKubeconfig?: string }>
+  /** False: agents are started but not waited for. */
+  waitReady?: boolean
 }>
 
 export class KubeCluster implements AsyncDisposable {
   readonly lab: Lab
-  readonly api: ApiServerLab
+  readonly #api: ApiServerLab | undefined
+  readonly #server: NonNullable<KubeClusterOptions['server']>
   readonly client: ApiClient
   readonly pods: readonly Pod[]
   readonly bridges: readonly TcpBridge[]
@@ -36,9 +43,10 @@ export class KubeCluster implements AsyncDisposable {
   readonly #options: KubeClusterOptions
   readonly #held: AsyncDisposableStack
 
-  private constructor(parts: Readonly<{ lab: Lab; api: ApiServerLab; client: ApiClient; pods: readonly Pod[]; bridges: readonly TcpBridge[]; options: KubeClusterOptions; held: AsyncDisposableStack }>) {
+  private constructor(parts: Readonly<{ lab: Lab; api: ApiServerLab | undefined; server: NonNullable<KubeClusterOptions['server']>; client: ApiClient; pods: readonly Pod[]; bridges: readonly TcpBridge[]; options: KubeClusterOptions; held: AsyncDisposableStack }>) {
     this.lab = parts.lab
-    this.api = parts.api
+    this.#api = parts.api
+    this.#server = parts.server
     this.client = parts.client
     this.pods = parts.pods
     this.bridges = parts.bridges
@@ -49,21 +57,22 @@ export class KubeCluster implements AsyncDisposable {
   /** Nodes and pods stand, agents are ready. */
   static async open(options: KubeClusterOptions): Promise<KubeCluster> {
     await using held = new AsyncDisposableStack()
-    const api = held.use(await ApiServerLab.open())
+    const api = options.server === undefined ? held.use(await ApiServerLab.open()) : undefined
+    const server = options.server ?? api!
     const lab = held.use(await openLab({ hosts: options.hosts + (options.spareHosts ?? 0) }))
-    const client = held.use(openApiClient({ config: await loadKubeconfig({ path: api.kubeconfig }), userAgent: 'test', log: silentLog() }))
+    const client = held.use(openApiClient({ config: await loadKubeconfig({ path: server.kubeconfig }), userAgent: 'test', log: silentLog() }))
     const pods: Pod[] = []
     const bridges: TcpBridge[] = []
     for (const host of lab.hosts) {
       if (options.pods !== false && host.number <= options.hosts) pods.push(await host.addPod())
-      bridges.push(held.use(await TcpBridge.open({ netns: host.netns, port: api.port })))
+      bridges.push(held.use(await TcpBridge.open({ netns: host.netns, port: server.port })))
     }
-    const cluster = new KubeCluster({ lab, api, client, pods, bridges, options, held: held.move() })
+    const cluster = new KubeCluster({ lab, api, server, client, pods, bridges, options, held: held.move() })
     try {
       const members = lab.hosts.slice(0, options.hosts)
       for (const host of members) await cluster.addNode(host)
       for (const host of members) cluster.agents.push(cluster.startAgent(host))
-      await Promise.all(cluster.agents.map(agent => agent.ready()))
+      if (options.waitReady !== false) await Promise.all(cluster.agents.map(agent => agent.ready()))
       return cluster
     } catch (error) {
       await cluster[Symbol.asyncDispose]()
@@ -71,8 +80,14 @@ export class KubeCluster implements AsyncDisposable {
     }
   }
 
+  /** Weft's own API server. */
+  get api(): ApiServerLab {
+    if (this.#api === undefined) throw new Error('the API server is the test\'s own')
+    return this.#api
+  }
+
   async addNode(host: Host, more: Readonly<{ podCIDRs?: string[] }> = {}): Promise<void> {
-    const podCIDRs = more.podCIDRs ?? [host.podSubnet, ...(this.#options.dualStack === true ? [host.podSubnet6] : [])]
+    const podCIDRs = more.podCIDRs ?? this.#options.onlyIpv6 === true ? [host.podSubnet6] : [host.podSubnet, ...(this.#options.dualStack === true ? [host.podSubnet6] : [])]
     await this.client.create(NODES, { metadata: { name: host.name }, spec: podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0]!, podCIDRs } }, { signal })
   }
 
@@ -81,12 +96,12 @@ export class KubeCluster implements AsyncDisposable {
       host,
       nodeName: host.name,
       netConf: {
-        Network: '10.244.0.0/16', ...(this.#options.dualStack === true && { EnableIPv6: true, IPv6Network: 'fd44::/16' }),
+        ...(this.#options.onlyIpv6 === true ? { EnableIPv4: false, EnableIPv6: true, IPv6Network: 'fd44::/16' } : { Network: '10.244.0.0/16' }), ...(this.#options.dualStack === true && { EnableIPv6: true, IPv6Network: 'fd44::/16' }),
         Backend: this.#options.backend, ...this.#options.netConf, ...more.netConf,
       },
       ...(this.#options.cni === true && { cni: true }),
       ...(more.program !== undefined && { program: more.program }),
-      flags: ['--kube-subnet-mgr', '--kubeconfig-file', this.api.kubeconfig, '--iface', 'eth0', '--ip-masq', ...(this.#options.flags ?? []), ...(more.flags ?? [])],
+      flags: ['--kube-subnet-mgr', '--kubeconfig-file', this.#server.agentKubeconfig ?? this.#server.kubeconfig, '--iface', 'eth0', '--ip-masq', ...(this.#options.flags ?? []), ...(more.flags ?? [])],
     }))
   }
 
@@ -103,7 +118,7 @@ export class KubeCluster implements AsyncDisposable {
     for (const from of this.pods) {
       for (const to of this.pods) {
         if (from === to) continue
-        for (const address of [to.address, ...(this.#options.dualStack === true ? [to.address6] : [])]) {
+        for (const address of [...(this.#options.onlyIpv6 === true ? [] : [to.address]), ...(this.#options.dualStack === true || this.#options.onlyIpv6 === true ? [to.address6] : [])]) {
           await eventually(async () => (await from.ping(address, { timeoutMs: 200 })) || `${from.name} does not reach ${address}`, { timeoutMs: options.timeoutMs ?? 5_000 })
         }
       }

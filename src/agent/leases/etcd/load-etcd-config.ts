@@ -20,11 +20,9 @@ export async function loadEtcdConfig(
   for (let failures = 1; ; failures += 1) {
     let reason: WeftError
     try {
-      const text = await registry.readConfig({ signal })
-      if (text !== undefined) return parseNetworkConfig(text, { source: `${prefix}/config`, store: 'etcd' })
-      reason = new WeftError('CONFIG_ABSENT', `there is no key ${prefix}/config yet; write the network configuration there`, { key: `${prefix}/config` }, { retryable: true })
+      return await readEtcdConfig(registry, { prefix, signal })
     } catch (error) {
-      if (!(error instanceof EtcdError)) throw error
+      if (!(error instanceof EtcdError || (error instanceof WeftError && error.code === 'CONFIG_ABSENT'))) throw error
       reason = error
     }
     if (clock.monotonicMs() - toldMs >= LOG_EVERY_MS) {
@@ -33,4 +31,11 @@ export async function loadEtcdConfig(
     }
     await clock.sleep(backoffMs(WAIT, failures, random()), { signal })
   }
+}
+
+/** Reads it once. Throws CONFIG_ABSENT, EtcdError, or InputError when it is wrong. */
+export async function readEtcdConfig(registry: EtcdRegistry, { prefix, signal }: Readonly<{ prefix: string; signal: AbortSignal }>): Promise<NetworkConfig> {
+  const text = await registry.readConfig({ signal })
+  if (text !== undefined) return parseNetworkConfig(text, { source: `${prefix}/config`, store: 'etcd' })
+  throw new WeftError('CONFIG_ABSENT', `there is no key ${prefix}/config yet; write the network configuration there`, { key: `${prefix}/config` }, { retryable: true })
 }

@@ -38,6 +38,10 @@ export function annotationNames(prefix: string): AnnotationNames {
   }
 }
 
+/** Those that an agent writes: without them a node is nobody's peer. What operators set is theirs. */
+export const publishedNames = ({ marker, backendType, backendData, publicIp, podMtu }: AnnotationNames): readonly string[] =>
+  [marker, backendType, backendData[4], backendData[6], publicIp[4], publicIp[6], podMtu]
+
 /** A Node whose annotations or pod CIDRs cannot be read as a lease. */
 export class NodeLeaseError extends WeftError {
   constructor(node: string, field: string, value: unknown, problem: string) {

@@ -16,7 +16,7 @@ import type { HostHints, LeaseManager, LeaseSnapshot } from '../lease-manager.ts
 import { refuseDuplicate } from '../refuse-duplicate.ts'
 import { EMPTY_TABLE, isMassRemoval, readLeases, sameTable, type LeaseTable } from '../lease-table.ts'
 import { entriesOf, familiesOf, perFamily, type PerFamily } from '../per-family.ts'
-import { annotationsOf, changedAnnotations, leaseOfNode, NodeLeaseError, podSubnets, type AnnotationNames } from './annotations.ts'
+import { annotationsOf, changedAnnotations, leaseOfNode, NodeLeaseError, podSubnets, publishedNames, type AnnotationNames } from './annotations.ts'
 
 export type KubeLeaseOptions = Readonly<{
   /** Closed with the manager. */
@@ -228,8 +228,7 @@ export class KubeLeaseManager implements LeaseManager {
     this.#wanted = undefined
     const node = this.#ownNode
     if (node === undefined) return
-    const mine = [names.marker, names.backendType, names.backendData[4], names.backendData[6], names.publicIp[4], names.publicIp[6], names.podMtu]
-    const annotations = Object.fromEntries(mine.filter(name => node.metadata.annotations?.[name] !== undefined).map(name => [name, null]))
+    const annotations = Object.fromEntries(publishedNames(names).filter(name => node.metadata.annotations?.[name] !== undefined).map(name => [name, null]))
     const body = { metadata: { annotations }, ...(this.#options.setCondition && { status: { conditions: [this.#condition('True')] } }) }
     await client.patch(NODES, { name: nodeName }, { type: 'strategic', body }, { subresource: 'status', signal })
   }
