@@ -16,7 +16,7 @@ const WITH_PEER: readonly Step[] = [{ program: 'kube-proxy', mode: 'nftables' },
 
 for (const [steps, title] of [[OURS, 'from nftables to iptables mode and back'], [WITH_PEER, 'from kube-proxy in either mode to nftables mode']] as const) {
   const run = steps === WITH_PEER && kubeProxy === undefined ? test.skip : test.serial
-  run(`${title}: no connection fails, an open one stays, nothing of the former is left`, async t => {
+  run(`${title}: no connection fails, an open one stays, nothing of the former is left (scenario 112)`, async t => {
     t.timeout(180_000)
     await using world = await openProxyWorld(['--proxy-mode', 'nftables'])
     const { lab, api, pods, apply } = world
