@@ -171,7 +171,7 @@ async function ensureBridge(host: CniHost, options: Readonly<{ config: BridgeCon
     promiscuous: config.promiscMode,
     gateways: uniqueAddresses(gateways),
     filtersVlans: config.vlans !== undefined,
-    gatewayVlan: gateways.length === 0 ? undefined : config.vlans?.native,
+    gatewayVlan: gateways.length === 0 || config.vlans?.native === undefined ? undefined : { vlan: config.vlans.native, keepsDefault: config.vlans.keepsDefault },
     // A subnet that was ours and that no pod lives in any more left its gateway behind: the host was given another lease.
     mayReplace: address => config.forceAddress || (ownsAddresses && !isInUse(host, config.bridge, address, record)),
   }, options)

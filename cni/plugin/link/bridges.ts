@@ -11,7 +11,7 @@ import { ensureBridgeFilter, ensureForwarding, ensureSettings, requireIpv6 } fro
 import type { HostNetwork } from './host-network.ts'
 import { randomMac } from './mac.ts'
 import { planBridgeAddresses } from './plan-bridge-addresses.ts'
-import { ensureVlanGateway } from './vlan-gateway.ts'
+import { ensureVlanGateway, type GatewayVlan } from './vlan-gateway.ts'
 
 export type BridgeSpec = Readonly<{
   name: string
@@ -22,7 +22,7 @@ export type BridgeSpec = Readonly<{
   /** The bridge keeps VLANs apart. */
   filtersVlans: boolean
   /** The gateways stand on a link of the host in this VLAN, instead of on the bridge itself. */
-  gatewayVlan: number | undefined
+  gatewayVlan: GatewayVlan | undefined
   /** Whether a conflicting address of the bridge may go. */
   mayReplace: (address: InterfaceAddress) => boolean
 }>
@@ -93,7 +93,7 @@ export class Bridges {
       await links.setBridge(link.index, { vlanFiltering: true }, options)
       this.#log.warn({ link: spec.name }, 'bridge told to keep vlans apart, as a pod on it asks for')
     }
-    const gateway = spec.gatewayVlan === undefined ? link : await ensureVlanGateway(this.#host, { bridge: link, vlan: spec.gatewayVlan }, options)
+    const gateway = spec.gatewayVlan === undefined ? link : await ensureVlanGateway(this.#host, { bridge: link, ...spec.gatewayVlan }, options)
     if (spec.gateways.length > 0) await this.#ensureGateways(gateway, spec, options)
     if (!ensureBridgeFilter()) this.#log.warn({ link: spec.name }, 'load the module br_netfilter: a Service does not answer pods on the same bridge as its endpoint')
     const named = ({ index, name, mac }: Link): Named => ({ index, name, mac })
@@ -142,4 +142,4 @@ export class Bridges {
 /** Routes learned from router advertisements (linux/rtnetlink.h). */
 const RTPROT_RA = 9
 
-const keyOf = (spec: BridgeSpec): string => [spec.name, spec.promiscuous, spec.filtersVlans, spec.gatewayVlan, ...spec.gateways.map(formatInterfaceAddress)].join(' ')
+const keyOf = (spec: BridgeSpec): string => [spec.name, spec.promiscuous, spec.filtersVlans, spec.gatewayVlan?.vlan, spec.gatewayVlan?.keepsDefault, ...spec.gateways.map(formatInterfaceAddress)].join(' ')

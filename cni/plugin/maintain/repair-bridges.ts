@@ -20,10 +20,11 @@ type Wired = Attachment & Readonly<{ link: HostLink }>
 async function repairPorts(host: CniHost, links: readonly Link[], options: Options & Readonly<{ name: string; attachments: readonly Wired[] }>): Promise<void> {
   const { name, attachments } = options
   const gateways = gatewaysOf(attachments)
+  const native = attachments[0]!.link.vlans?.native // the same for all of them
   const bridge = await host.bridges.ensure({
     name, mtu: host.lease()?.mtu, promiscuous: attachments.some(each => each.link.promiscuous), gateways, mayReplace: () => false,
     filtersVlans: attachments.some(each => each.link.vlans !== undefined),
-    gatewayVlan: gateways.length === 0 ? undefined : attachments[0]!.link.vlans?.native,
+    gatewayVlan: gateways.length === 0 || native === undefined ? undefined : { vlan: native, keepsDefault: attachments.some(each => each.link.vlans?.keepsDefault === true) },
   }, options)
   const carried = attachments.some(each => each.link.vlans !== undefined) ? await host.network.rtnl.bridgeVlans.list(options) : undefined
   for (const { link, containerId, ifname } of attachments) {
