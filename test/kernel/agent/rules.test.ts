@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import test from 'ava'
 import { eventually } from '../../lab/eventually.ts'
 import type { LabNetns } from '../../lab/lab-netns.ts'
@@ -61,6 +62,45 @@ test.serial('T53: a host that switches engines keeps no rules of the other', asy
     t.is(/FLANNEL-/.test(stdout), !nftables)
     t.is(/flannel-ipv4/.test(stdout), nftables)
   }
+})
+
+test.serial('T55: while another program holds the xtables lock the agent lives and piles nothing up, and repairs when it is free', async t => {
+  await using cluster = await KubeCluster.open({ hosts: 1, spareHosts: 1, pods: false, backend: { Type: 'vxlan' } })
+  const host = cluster.lab.host(2)
+  // A kubelet's hint makes the agent take the legacy programs, which alone know this lock (KEP-3178).
+  const { code } = await host.exec(['iptables-legacy', '-t', 'mangle', '-N', 'KUBE-IPTABLES-HINT'], { check: false })
+  if (code !== 0) {
+    t.pass('skipped: this machine has no legacy iptables')
+    return
+  }
+  await cluster.addNode(host)
+  const agent = cluster.startAgent(host, { flags: ['--iptables-resync', '1'] })
+  await agent.ready()
+  const chains = async (): Promise<string> => (await host.exec(['iptables-legacy-save', '-t', 'nat'])).stdout
+  t.regex(await chains(), /-j FLANNEL-POSTRTG/)
+  const lock = join(agent.directory, 'xtables.lock')
+  const holder = host.spawn(['flock', lock, 'cat'], { stdio: ['pipe', 'ignore', 'ignore'] })
+  await eventually(async () => (await host.exec(['flock', '-n', lock, 'true'], { check: false })).code !== 0)
+  // The test's own programs take the machine's lock, not this one.
+  await host.exec(['iptables-legacy', '-t', 'nat', '-F', 'FLANNEL-POSTRTG'])
+  await eventually(async () => (await agent.get('/readyz')).status === 503, { timeoutMs: 20_000 })
+  t.is((await agent.get('/healthz')).status, 200)
+  const waiting = (await host.exec(['sh', '-c', `pgrep -P ${agent.pid} -c iptables || true`])).stdout.trim()
+  t.true(Number(waiting) <= 2, `${waiting} programs wait`)
+  holder.stdin!.end()
+  await eventually(async () => (await agent.get('/readyz')).status === 200 || agent.tail, { timeoutMs: 60_000 })
+  t.regex(await chains(), /-A FLANNEL-POSTRTG .*MASQUERADE/)
+})
+
+test.serial('T54: in nftables mode a chain of others whose policy drops is named, until it does no more', async t => {
+  await using cluster = await KubeCluster.open({ hosts: 1, backend: { Type: 'vxlan' }, netConf: { EnableNFTables: true } })
+  const [agent, host] = [cluster.agent(1), cluster.lab.host(1)]
+  t.is((await agent.get('/readyz')).body, 'flanneld is ready\n')
+  await host.exec(['nft', 'add table inet wall; add chain inet wall guard { type filter hook forward priority 10; policy drop; }'])
+  await eventually(async () => /warning: chain guard of table inet wall drops what it does not accept/.test((await agent.get('/readyz')).body), { timeoutMs: 10_000 })
+  t.is(agent.logged('something else hinders the traffic rules').length, 1)
+  await host.exec(['nft', 'delete table inet wall'])
+  await eventually(async () => (await agent.get('/readyz')).body === 'flanneld is ready\n', { timeoutMs: 10_000 })
 })
 
 test.serial('T54: pods talk although the policy of FORWARD is DROP', async t => {
