@@ -14,6 +14,8 @@ export const definitionStrategy = (base: Strategy): Strategy => ({
   validateCreate: validateDefinition,
   update: { ...base.update, validate: (next, old) => [...validateDefinition(next), ...validateChange(next, old)] },
   generationChanges: (next, old) => !equalJson(next['spec'], old['spec']),
+  warnings: definition => (specOf(definition)?.versions ?? []).flatMap(({ name, schema }) =>
+    (JSON.stringify(schema ?? {}).includes('"x-kubernetes-validations":') ? [`the rules in x-kubernetes-validations of version ${name} are stored and not checked: this server does not evaluate CEL`] : [])),
 })
 
 function applyDefaults(draft: Draft): void {
@@ -38,6 +40,11 @@ function validateDefinition(definition: ApiObject): FieldError[] {
   if (spec?.scope !== 'Cluster' && spec?.scope !== 'Namespaced') errors.push((spec?.scope ?? '') === '' ? required('spec.scope') : notSupported('spec.scope', spec?.scope, ['Cluster', 'Namespaced']))
   errors.push(...validateNames(spec?.names))
   errors.push(...validateVersions(spec?.versions ?? []))
+  const { strategy } = (spec as { conversion?: { strategy?: unknown } } | undefined)?.conversion ?? {}
+  // Objects would be served in versions to which nobody converted them. With one version there is nothing to convert.
+  if (strategy !== undefined && strategy !== 'None' && (strategy !== 'Webhook' || (spec?.versions ?? []).length > 1)) {
+    errors.push(notSupported('spec.conversion.strategy', strategy, ['None']))
+  }
   return errors
 }
 

@@ -38,6 +38,8 @@ type Refine = (base: Strategy) => Strategy
 
 const RBAC = 'rbac.authorization.k8s.io'
 const shown = (table: TableLayout): Refine => base => ({ ...base, table })
+/** Whoever relies on such an object must learn that it has no effect. */
+const notCalled = (table: TableLayout): Refine => base => ({ ...base, table, warnings: ({ kind }) => [`a ${kind} is stored and has no effect: this server calls no admission webhooks and evaluates no admission policies`] })
 const ADMISSION = 'admissionregistration.k8s.io'
 const FLOW = 'flowcontrol.apiserver.k8s.io'
 
@@ -58,12 +60,12 @@ const STRATEGIES: Readonly<Record<string, Refine>> = {
   '/serviceaccounts': base => ({ ...base, deleteReturnsObject: true, table: NAME_AND_AGE_TABLE }),
   '/services': serviceStrategy,
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
-  [`${ADMISSION}/mutatingadmissionpolicies`]: shown(MUTATING_POLICY_TABLE),
-  [`${ADMISSION}/mutatingadmissionpolicybindings`]: shown(POLICY_BINDING_TABLE),
-  [`${ADMISSION}/mutatingwebhookconfigurations`]: shown(WEBHOOK_TABLE),
-  [`${ADMISSION}/validatingadmissionpolicies`]: shown(VALIDATING_POLICY_TABLE),
-  [`${ADMISSION}/validatingadmissionpolicybindings`]: shown(POLICY_BINDING_TABLE),
-  [`${ADMISSION}/validatingwebhookconfigurations`]: shown(WEBHOOK_TABLE),
+  [`${ADMISSION}/mutatingadmissionpolicies`]: notCalled(MUTATING_POLICY_TABLE),
+  [`${ADMISSION}/mutatingadmissionpolicybindings`]: notCalled(POLICY_BINDING_TABLE),
+  [`${ADMISSION}/mutatingwebhookconfigurations`]: notCalled(WEBHOOK_TABLE),
+  [`${ADMISSION}/validatingadmissionpolicies`]: notCalled(VALIDATING_POLICY_TABLE),
+  [`${ADMISSION}/validatingadmissionpolicybindings`]: notCalled(POLICY_BINDING_TABLE),
+  [`${ADMISSION}/validatingwebhookconfigurations`]: notCalled(WEBHOOK_TABLE),
   [`${FLOW}/flowschemas`]: shown(FLOW_SCHEMA_TABLE),
   [`${FLOW}/prioritylevelconfigurations`]: shown(PRIORITY_LEVEL_TABLE),
   'apiregistration.k8s.io/apiservices': shown(API_SERVICE_TABLE),

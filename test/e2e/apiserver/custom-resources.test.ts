@@ -120,5 +120,20 @@ test.serial('definitions that make no sense are refused', async t => {
   t.regex(await bad(given => { given.spec.versions[0].storage = false }), /must have exactly one version marked as storage version/)
   t.regex(await bad(given => { delete given.spec.versions[0].schema }), /spec\.versions\[0\]\.schema\.openAPIV3Schema: Required value/)
   t.regex(await bad(given => { given.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.size.pattern = '(' }), /^422 /)
+  t.regex(await bad(given => {
+    given.spec.conversion = { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'] } }
+    given.spec.versions.push({ ...given.spec.versions[0], name: 'v9', storage: false })
+  }), /spec\.conversion\.strategy: Unsupported value: "Webhook": supported values: "None"/)
   t.regex(await bad(given => { given.spec.scope = 'Galaxy' }), /spec\.scope: Unsupported value: "Galaxy"/)
+})
+
+test.serial('what is stored without effect is accepted with a warning that says so', async t => {
+  const ruled: any = structuredClone(definition('rulers', 'Ruler'))
+  ruled.spec.versions[0].schema.openAPIV3Schema['x-kubernetes-validations'] = [{ rule: 'self.spec.size < 3' }]
+  const made = await api.post(`${DEFINITIONS}?dryRun=All`, ruled)
+  t.is(made.code, 201, made.text)
+  t.regex(String(made.headers['warning']), /x-kubernetes-validations of version \S+ are stored and not checked/)
+  const hook = await api.post('/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations', { metadata: { name: 'hook' }, webhooks: [] })
+  t.is(hook.code, 201, hook.text)
+  t.regex(String(hook.headers['warning']), /a ValidatingWebhookConfiguration is stored and has no effect/)
 })
