@@ -63,6 +63,7 @@ export class EtcdLeaseManager implements LeaseManager {
   #held: Held | undefined
   #wanted: LeaseAttributes | undefined
   #lostSinceMs: number | undefined
+  #restores = 0
   #trouble: string | undefined
 
   constructor(options: EtcdLeaseOptions) {
@@ -191,9 +192,15 @@ export class EtcdLeaseManager implements LeaseManager {
 
   /** Brings the key to what this host wants published, if the key is still ours. */
   async #keepOnce(signal: AbortSignal): Promise<void> {
-    const held = this.#held
-    if (held === undefined || this.#map.revision === '0') return
+    if (this.#held === undefined || this.#map.revision === '0') return
     const { clock, log, nodeId } = this.#options
+    if (this.#map.restores !== this.#restores) {
+      log.warn({ revision: this.#map.revision, former: this.#held.modRevision }, 'etcd has gone back to an earlier state; what it forgot of this host is written again')
+      this.#restores = this.#map.restores
+      // What we wrote counts for nothing there.
+      this.#held = { ...this.#held, modRevision: '0' }
+    }
+    const held = this.#held
     const value = formatLeaseValue(this.#wanted!, nodeId)
     const entry = this.#map.entry(held.name)
     // The map may be older than our own last write.

@@ -14,6 +14,8 @@ export class LeaseMap {
   /** An entry object never changes, so it is read once however often the table is made. */
   readonly #leases = new WeakMap<EtcdEntry, Lease>()
   revision = '0'
+  /** How often the store was found to have gone back to an earlier state, as one does that is restored from a copy. */
+  restores = 0
 
   get table(): LeaseTable {
     return this.#table
@@ -33,6 +35,8 @@ export class LeaseMap {
   }
 
   replace(listing: EtcdListing): void {
+    // Revisions only grow in the life of a store, and every one that we know of it has told us.
+    if (BigInt(listing.revision) < BigInt(this.revision)) this.restores += 1
     this.#entries = new Map(listing.entries.map(entry => [entry.name, entry]))
     this.revision = listing.revision
     this.#read()

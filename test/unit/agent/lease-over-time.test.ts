@@ -1,4 +1,4 @@
-// T77: a host whose clock is set.
+// The lease of a host over long times: a clock that is set (T77), a store that goes back (T16).
 
 import test from 'ava'
 import { parseAddress } from '../../../src/net/ip/address.ts'
@@ -15,15 +15,16 @@ const DAY_MS = 86_400_000
 class SetClock implements Clock {
   #wallMs = 1_700_000_000_000
   #monotonicMs = 0
-  readonly #sleepers = new Set<{ untilMs: number; wake: () => void }>()
+  readonly #sleepers = new Set<{ untilMs: number; wake: () => void; signal: AbortSignal }>()
 
   now = (): number => this.#wallMs
   monotonicMs = (): number => this.#monotonicMs
 
   sleep = (durationMs: number, { signal }: { signal: AbortSignal }): Promise<void> =>
     new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason)
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      this.#sleepers.add({ untilMs: this.#monotonicMs + durationMs, wake: resolve })
+      this.#sleepers.add({ untilMs: this.#monotonicMs + durationMs, wake: resolve, signal })
     })
 
   set(byMs: number): void {
@@ -53,8 +54,25 @@ class OneLease implements EtcdRegistry {
 
   readConfig = async () => undefined
   list = async () => ({ revision: String(this.#revision), entries: this.#entry === undefined ? [] : [this.#entry] })
+  /** Ends the running watch, as a server that goes does. */
+  breakWatch = (): void => {}
+
+  /** The state of an earlier copy: no lease, and a revision that was long passed. */
+  restore(): void {
+    this.#entry = undefined
+    this.#revision = 1
+    this.breakWatch()
+  }
+
+  get lease(): EtcdEntry | undefined {
+    return this.#entry
+  }
+
   async *watch(_: string, { signal }: { signal: AbortSignal }): AsyncGenerator<never> {
-    await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    await new Promise((_resolve, reject) => {
+      this.breakWatch = () => reject(new Error('the server went'))
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
   }
 
   count = async () => ({ total: 1, changed: 0 })
@@ -72,17 +90,41 @@ class OneLease implements EtcdRegistry {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-test('T77: a clock set by a day either way neither renews a lease nor keeps one from its renewal', async t => {
-  const clock = new SetClock()
-  const registry = new OneLease()
-  const stop = new AbortController()
+function managerOf(registry: OneLease, clock: Clock): EtcdLeaseManager {
   const network = parsePrefix('10.3.0.0/16', 'n')
-  const manager = new EtcdLeaseManager({
+  return new EtcdLeaseManager({
     registry, clock, nodeId: 'me', previous: {}, previousInUse: async () => false, localAddresses: async () => [], endpoints: [], ttlSeconds: 86_400, renewMarginSeconds: 3_600,
     takeOver: false, allowRenumber: false, onLost: 'exit', log: silentLog(), random: () => 0,
     pools: { 4: { network, subnetLength: 24, first: parseAddress('10.3.1.0', 'a'), last: parseAddress('10.3.255.0', 'a') } },
   })
-  await manager.acquire({ publicIps: { 4: parseAddress('192.0.2.1', 'a') }, backendType: 'vxlan', backendData: {} }, { onWait: () => {}, signal: stop.signal })
+}
+
+const ATTRIBUTES = { publicIps: { 4: parseAddress('192.0.2.1', 'a') }, backendType: 'vxlan', backendData: {} }
+
+test('T16: a store that has gone back to an earlier state gets the host\'s lease again, under the same subnet', async t => {
+  const clock = new SetClock()
+  const registry = new OneLease()
+  const stop = new AbortController()
+  const manager = managerOf(registry, clock)
+  const { owner } = await manager.acquire(ATTRIBUTES, { onWait: () => {}, signal: stop.signal })
+  const watching = manager.watch(() => {}, { signal: stop.signal })
+  await clock.pass(120_000, 1_000)
+  t.is(registry.writes, 1)
+  registry.restore()
+  t.is(registry.lease, undefined)
+  await clock.pass(120_000, 1_000)
+  t.is(registry.lease?.name, owner)
+  t.is(registry.writes, 2)
+  stop.abort()
+  await watching.catch(() => {})
+})
+
+test('T77: a clock set by a day either way neither renews a lease nor keeps one from its renewal', async t => {
+  const clock = new SetClock()
+  const registry = new OneLease()
+  const stop = new AbortController()
+  const manager = managerOf(registry, clock)
+  await manager.acquire(ATTRIBUTES, { onWait: () => {}, signal: stop.signal })
   const watching = manager.watch(() => {}, { signal: stop.signal })
   t.is(registry.writes, 1)
   await clock.pass(3_600_000, 60_000)
