@@ -87,7 +87,8 @@ export class KubeCluster implements AsyncDisposable {
   }
 
   async addNode(host: Host, more: Readonly<{ podCIDRs?: string[] }> = {}): Promise<void> {
-    const podCIDRs = more.podCIDRs ?? this.#options.onlyIpv6 === true ? [host.podSubnet6] : [host.podSubnet, ...(this.#options.dualStack === true ? [host.podSubnet6] : [])]
+    const own = this.#options.onlyIpv6 === true ? [host.podSubnet6] : [host.podSubnet, ...(this.#options.dualStack === true ? [host.podSubnet6] : [])]
+    const podCIDRs = more.podCIDRs ?? own
     await this.client.create(NODES, { metadata: { name: host.name }, spec: podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0]!, podCIDRs } }, { signal })
   }
 
