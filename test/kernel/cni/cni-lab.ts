@@ -13,6 +13,8 @@ import { labPrefix, sweepLeftovers } from '../../lab/leftovers.ts'
 import type { AgentArguments } from './agent-process.ts'
 
 export const SHIM = join(import.meta.dirname, '..', '..', '..', 'cni', 'shim', 'build', 'weft-cni')
+/** As the launcher and `weft up` start daemons: a nursery that grows to 48 MB would look like a leak. */
+const NODE_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1']
 const AGENT = join(import.meta.dirname, 'agent-process.ts')
 const signal = new AbortController().signal
 
@@ -88,7 +90,7 @@ export class CniLab implements AsyncDisposable {
       confDir: join(this.folder, 'conf'), binDir: join(this.folder, 'bin'), lease: LEASE, ...options,
     }
     const from = this.log.length
-    const agent = this.host.spawn([process.execPath, AGENT, JSON.stringify(args)], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const agent = this.host.spawn([process.execPath, ...NODE_FLAGS, AGENT, JSON.stringify(args)], { stdio: ['ignore', 'ignore', 'pipe'] })
     this.agent = agent
     let rest = ''
     agent.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
