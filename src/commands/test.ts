@@ -13,12 +13,14 @@ const ROOT = join(import.meta.dirname, '..', '..')
 
 /**
  * How many test files of a tier run at the same time. Two suits the smallest machine that Weft is tested on; kernel tests
- * mostly wait (for packets that must not arrive, for time-outs), so three keep that machine no busier.
+ * mostly wait (for packets that must not arrive, for time-outs), so three keep that machine no busier. A file belongs to the
+ * first tier that it fits.
  */
 const TIERS = [
-  { name: 'unit', concurrency: 2 },
-  { name: 'kernel', concurrency: 3 },
-  { name: 'e2e', concurrency: 1 },
+  { name: 'unit', files: 'test/unit/**/*.test.ts', concurrency: 2 },
+  { name: 'kernel', files: 'test/kernel/**/*.test.ts', concurrency: 3 },
+  { name: 'e2e, the control plane', files: 'test/e2e/{apiserver,controllers,store}/**/*.test.ts', concurrency: 2 },
+  { name: 'e2e, whole clusters and hosts', files: 'test/e2e/**/*.test.ts', concurrency: 1 },
 ] as const
 
 /** More failed files than this are no accident of timing, and running them again would only take time. */
@@ -55,11 +57,13 @@ async function typecheck(): Promise<Report> {
 
 async function allTiers(ava: TestRunner): Promise<readonly Report[]> {
   const reports: Report[] = []
-  for (const { name, concurrency } of TIERS) {
-    const files = globSync(`test/${name}/**/*.test.ts`, { cwd: ROOT })
+  const seen = new Set<string>()
+  for (const { name, files: pattern, concurrency } of TIERS) {
+    const files = globSync(pattern, { cwd: ROOT }).filter(file => !seen.has(file)).sort()
     if (files.length === 0) continue
-    process.stdout.write(`\n== test/${name}\n`)
-    const first = await ava(['--concurrency', String(concurrency), `test/${name}/**/*.test.ts`])
+    for (const file of files) seen.add(file)
+    process.stdout.write(`\n== ${name}\n`)
+    const first = await ava(['--concurrency', String(concurrency), ...files])
     reports.push(await judge(first, files, ava))
   }
   return reports
@@ -74,7 +78,7 @@ async function judge(first: Outcome, files: readonly string[], ava: TestRunner):
   if (again.length === 0 || again.length > MOST_SECOND_RUNS) return report(first)
   process.stdout.write(`\n== once more, alone: ${again.join(' ')}\n`)
   const second = await ava(['--concurrency', '1', ...again])
-  const tally = afterSecondRun(first, second)
+  const tally = afterSecondRun(first, second, again)
   const verdict = tally.failed === 0 ? 'Failed in company and passed alone' : 'Failed in company, and what follows also alone'
   return { tally, remarks: [`${verdict}: ${again.join(' ')}\n${first.details}`, ...report(second).remarks] }
 }
