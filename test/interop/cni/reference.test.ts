@@ -9,6 +9,8 @@ import { missingBridgeVlans } from '../../lab/kernel-features.ts'
 import type { LabNetns } from '../../lab/lab-netns.ts'
 import { CniLab, SHIM, type CallOptions, type CniAnswer } from '../../kernel/cni/cni-lab.ts'
 
+// Ahead of every test: ava wants them all declared in one go.
+const keepsVlansApart = (await missingBridgeVlans()) === undefined
 const BRIDGE = findPeer('cni-1.9.1/bridge')
 const CNITOOL = findPeer('cnitool-1.3.0')
 const reference = BRIDGE === undefined ? test.skip : test
@@ -76,8 +78,6 @@ async function kernelState(lab: CniLab, pod: LabNetns): Promise<unknown> {
     sysctls: [await sysctls(pod, SYSCTLS), await sysctls(lab.host, HOST_SYSCTLS)],
   }
 }
-
-const keepsVlansApart = (await missingBridgeVlans()) === undefined
 
 const CASES: readonly Readonly<{ name: string; more: Readonly<Record<string, unknown>>; env?: Readonly<Record<string, string>> }>[] = [
   { name: 'IPv4 with default gateway (13)', more: {} },
